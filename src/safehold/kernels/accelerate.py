@@ -1,0 +1,112 @@
+"""The one place that touches numba.
+
+`kernel` marks a function to be compiled on its first call. Compiled code is cached on disk in
+a private folder (mode 0700: a cache is code, and whoever can write to it can run code here).
+The first compilation is announced through `on_compile`, because it takes some seconds.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar, ParamSpec, TypeVar, cast
+
+from safehold.errors import SafeholdError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class CacheFolderError(SafeholdError):
+    """The folder for compiled kernels cannot be trusted."""
+
+    code = "kernel_cache_unsafe"
+    default_message = "The folder for compiled kernels belongs to somebody else or is writable by others."
+    default_hint = "Remove it or set SAFEHOLD_KERNEL_CACHE to a folder of your own."
+
+
+class KernelCache:
+    """Where compiled kernels are kept, and whom to tell when one must be compiled."""
+
+    folder: ClassVar[Path | None] = None
+    on_compile: ClassVar[Callable[[], None] | None] = None
+    _prepared: ClassVar[bool] = False
+    _announced: ClassVar[bool] = False
+
+    @classmethod
+    def configure(cls, folder: Path | None, on_compile: Callable[[], None] | None = None) -> None:
+        """Set the cache folder (None: compile anew in each process) and the announcer."""
+        cls.folder = folder
+        cls.on_compile = on_compile
+        cls._prepared = False
+        cls._announced = False
+
+    @classmethod
+    def prepare(cls) -> bool:
+        """Point numba at the folder. Returns whether compiled code may be cached."""
+        import numba
+
+        if cls.folder is None:
+            return False
+        if not cls._prepared:
+            secure_folder(cls.folder)
+            numba.config.CACHE_DIR = str(cls.folder)
+            cls._prepared = True
+        return True
+
+    @classmethod
+    def announce(cls) -> None:
+        """Tell, once, that kernels are being compiled, unless a cache holds some already."""
+        if cls._announced:
+            return
+        cls._announced = True
+        cached = cls.folder is not None and any(cls.folder.glob("**/*.nbi"))
+        if cls.on_compile is not None and not cached:
+            cls.on_compile()
+
+
+def secure_folder(folder: Path) -> None:
+    """Make `folder` with mode 0700, or check that it is ours and closed to others.
+
+    Raises `CacheFolderError` when it is not.
+    """
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise CacheFolderError
+    if found.st_mode & 0o077:
+        folder.chmod(0o700)
+
+
+def kernel(**options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile the decorated function with `numba.njit(**options)` on its first call.
+
+    The wrapper's `py_func` attribute is the plain Python function, and `compiled()` gives
+    numba's dispatcher, for kernels that call other kernels.
+    """
+
+    def decorate(function: Callable[P, R]) -> Callable[P, R]:
+        holder: list[Callable[P, R]] = []
+
+        def compiled() -> Callable[P, R]:
+            if not holder:
+                import numba
+
+                cache = KernelCache.prepare()
+                KernelCache.announce()
+                holder.append(numba.njit(cache=cache, **options)(function))
+            return holder[0]
+
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            return (holder[0] if holder else compiled())(*args, **kwargs)
+
+        wrapper = cast(Any, call)
+        wrapper.compiled = compiled
+        wrapper.py_func = function
+        return cast(Callable[P, R], call)
+
+    return decorate
