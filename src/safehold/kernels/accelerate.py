@@ -24,7 +24,9 @@ class CacheFolderError(SafeholdError):
     """The folder for compiled kernels cannot be trusted."""
 
     code = "kernel_cache_unsafe"
-    default_message = "The folder for compiled kernels belongs to somebody else or is writable by others."
+    default_message = (
+        "The folder for compiled kernels belongs to somebody else or is writable by others."
+    )
     default_hint = "Remove it or set SAFEHOLD_KERNEL_CACHE to a folder of your own."
 
 
