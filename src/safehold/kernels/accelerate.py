@@ -55,7 +55,8 @@ class KernelCache:
             return False
         if not cls._prepared:
             secure_folder(cls.folder)
-            numba.config.CACHE_DIR = str(cls.folder)
+            config: Any = numba.config
+            config.CACHE_DIR = str(cls.folder)
             cls._prepared = True
         return True
 

@@ -1,0 +1,68 @@
+"""The variants of a picture that are hashed.
+
+Lists hold the hash of one form of a picture; people share others. Each frame is hashed as it
+is stored; over white and over black where some pixel is transparent; and again with uniform
+borders taken off, one border at a time. Turned and mirrored forms cost no further variant: the
+eight orientations come from one transform.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safehold.hashing.borders import BorderOptions, trim_border
+from safehold.hashing.model import VariantDigests
+from safehold.hashing.pdq import pdq_dihedral
+from safehold.kernels.composite import composite
+from safehold.media.model import Frame
+
+AS_STORED = "as_stored"
+BACKGROUNDS = {"over_white": 255, "over_black": 0}
+
+
+def frame_variants(frame: Frame, borders: BorderOptions) -> Iterator[VariantDigests]:
+    """Digests of every variant of one frame; variants that hash alike are given once."""
+    seen: set[tuple[bytes, ...]] = set()
+    prefix = f"frame_{frame.index}_" if frame.index else ""
+    for treatment, pixels in _treatments(frame):
+        for trim, part in _trims(pixels, borders):
+            hashed = pdq_dihedral(part)
+            if hashed.hashes in seen:
+                continue
+            seen.add(hashed.hashes)
+            yield VariantDigests(prefix + _name(treatment, trim), hashed.quality, hashed.hashes)
+
+
+def _name(treatment: str, trim: int) -> str:
+    if not trim:
+        return treatment
+    trimmed = "trimmed" if trim == 1 else f"trimmed_{trim}"
+    return trimmed if treatment == AS_STORED else f"{treatment}_{trimmed}"
+
+
+def _treatments(frame: Frame) -> Iterator[tuple[str, NDArray[np.uint8]]]:
+    yield AS_STORED, frame.pixels
+    if frame.alpha is None:
+        return
+    height, width = frame.alpha.shape
+    plain = np.ascontiguousarray(frame.pixels).reshape(height, -1)
+    alpha = np.ascontiguousarray(frame.alpha)
+    for name, level in BACKGROUNDS.items():
+        out = np.empty_like(plain)
+        composite(plain, alpha, level, out)
+        yield name, out.reshape(frame.pixels.shape)
+
+
+def _trims(
+    pixels: NDArray[np.uint8], borders: BorderOptions
+) -> Iterator[tuple[int, NDArray[np.uint8]]]:
+    yield 0, pixels
+    for trim in range(1, borders.rounds + 1):
+        box = trim_border(pixels, borders)
+        if box is None:
+            return
+        pixels = box.of(pixels)
+        yield trim, pixels
