@@ -1,0 +1,1 @@
+"""Lists: what an entry is, how files of entries are read, and how a list becomes a snapshot."""

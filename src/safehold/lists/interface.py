@@ -1,0 +1,160 @@
+"""The port behind which entries are kept.
+
+Rules that every store obeys (the conformance suite in `tests/storage` proves them):
+
+1. **Import is all or nothing.** Rows are staged out of sight; `ImportSession.apply` takes them
+   over in one step. A process that is killed before that leaves the list as it was.
+2. **Rows of one import with the same id** merge when no digest of one contradicts a digest of
+   the other (each is absent in one of them, or equal); otherwise the digests of the later row
+   stand, and `ImportOutcome.superseded` counts it. A classification, a state and a quality
+   that a later row does not give stay as an earlier row gave them (the quality only while its
+   PDQ hash stays).
+3. **An entry that is there already** gets the digests of the import, and no others. A
+   classification that the import does not give stays. A quality that it does not give stays
+   while the PDQ hash is the same. A state that it does not give makes a withdrawn entry active
+   again, and leaves a negative or quarantined one alone: those are this operator's findings.
+4. **Replacing**: active entries that the import does not name become withdrawn; negative and
+   quarantined ones stay what they are, for the same reason.
+5. **The version** rises by exactly one in a step that changed something, and not otherwise. It
+   never falls, and goes on where it was when a removed list is made anew.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol
+
+from safehold.ids import EntryId, ListName
+from safehold.lists.model import Entry, EntryDraft, EntryState, ListInfo, Tier
+
+
+@dataclass(frozen=True, slots=True)
+class ImportPlan:
+    """How staged rows are taken over.
+
+    Attributes:
+        at: the moment of the change.
+        tier: the list's tier from now on; None keeps it (a new list is `suspected`).
+        source: where the rows come from; kept from the list's first import.
+        replace: whether active entries that were not staged become withdrawn.
+    """
+
+    at: dt.datetime
+    tier: Tier | None = None
+    source: str = "file"
+    replace: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ImportOutcome:
+    """What an import did.
+
+    Attributes:
+        info: the list afterwards.
+        added, updated, unchanged: entries that were staged, by what became of them.
+        withdrawn: entries that were not staged and became withdrawn.
+        superseded: rows whose digests gave way to a later row with the same id.
+    """
+
+    info: ListInfo
+    added: int
+    updated: int
+    unchanged: int
+    withdrawn: int
+    superseded: int
+
+
+class ImportSession(Protocol):
+    """Rows on their way into one list."""
+
+    def stage(self, rows: Sequence[EntryDraft]) -> None:
+        """Put rows aside, in order. Nothing of the list changes yet."""
+        ...
+
+    def apply(self, plan: ImportPlan) -> ImportOutcome:
+        """Take all staged rows over in one step, making the list if there is none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListReading:
+    """One list at one moment.
+
+    Attributes:
+        info: the list.
+        entries: its entries in the asked states, ordered by entry id (by code points). To be
+            consumed within the `reading` context, once.
+    """
+
+    info: ListInfo
+    entries: Iterator[Entry]
+
+
+class ListStore(Protocol):
+    """Where lists and their entries are kept."""
+
+    def lists(self) -> tuple[ListInfo, ...]:
+        """All lists, by name."""
+        ...
+
+    def get(self, name: ListName) -> ListInfo:
+        """One list.
+
+        Raises:
+            UnknownListError: there is none of that name.
+        """
+        ...
+
+    def importing(self, name: ListName) -> AbstractContextManager[ImportSession]:
+        """Begin an import into a list, which need not exist yet.
+
+        Leaving the context without `apply` discards what was staged.
+        """
+        ...
+
+    def reading(
+        self, name: ListName, states: frozenset[EntryState] = frozenset({EntryState.ACTIVE})
+    ) -> AbstractContextManager[ListReading]:
+        """The list and its entries as they stand at one moment, in bounded memory.
+
+        Raises:
+            UnknownListError: there is none of that name.
+        """
+        ...
+
+    def entry(self, name: ListName, entry_id: EntryId) -> Entry | None:
+        """One entry in whatever state, or None.
+
+        Raises:
+            UnknownListError: there is no such list.
+        """
+        ...
+
+    def set_tier(self, name: ListName, tier: Tier, at: dt.datetime) -> ListInfo:
+        """Change the tier of a list; the list afterwards.
+
+        Raises:
+            UnknownListError: there is none of that name.
+        """
+        ...
+
+    def set_state(
+        self, name: ListName, entry_ids: Sequence[EntryId], state: EntryState, at: dt.datetime
+    ) -> int:
+        """Change the state of entries; how many changed. Ids that are not there are ignored.
+
+        Raises:
+            UnknownListError: there is no such list.
+        """
+        ...
+
+    def remove(self, name: ListName, at: dt.datetime) -> None:
+        """Remove a list with all its entries.
+
+        Raises:
+            UnknownListError: there is none of that name.
+        """
+        ...

@@ -1,0 +1,1 @@
+"""Stores in SQL: SQLite by default, PostgreSQL for many machines."""

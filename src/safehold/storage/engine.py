@@ -1,0 +1,119 @@
+"""Connections to SQLite and PostgreSQL, set up so that acknowledged writes are on the disk."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import sqlalchemy as sa
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
+from sqlalchemy.pool import ConnectionPoolEntry
+
+from safehold.errors import SafeholdError
+
+BEGIN = "safehold_begin"
+"""Execution option: how a SQLite transaction begins, `DEFERRED` (default) or `IMMEDIATE`."""
+
+FILE_MODE = 0o600
+FOLDER_MODE = 0o700
+
+
+class DatabaseError(SafeholdError):
+    """A database that cannot be used."""
+
+    code: ClassVar[str] = "database"
+    default_message = "The database cannot be opened."
+    default_hint = "Check that it exists, that it may be written and that its disk is not full."
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteOptions:
+    """Settings of a SQLite database.
+
+    Attributes:
+        busy_seconds: how long a writer waits for another before it fails.
+        cache_mib: page cache of one connection.
+        journal_mib: size to which the write-ahead log is cut after a checkpoint.
+    """
+
+    busy_seconds: float = 30.0
+    cache_mib: int = 32
+    journal_mib: int = 64
+
+
+def sqlite_engine(path: Path, options: SqliteOptions | None = None) -> sa.Engine:
+    """An engine over a SQLite file, which is made (mode 0600, its folder 0700) if absent.
+
+    WAL, `synchronous=FULL`, foreign keys on. Transactions begin as `BEGIN` says.
+
+    Raises:
+        DatabaseError: the file cannot be made, or is no database.
+    """
+    options = options or SqliteOptions()
+    try:
+        path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
+        # Made before SQLite opens it: the log beside it takes over its mode.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+        try:
+            os.fchmod(descriptor, FILE_MODE)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise DatabaseError from error
+    engine = sa.create_engine(
+        sa.URL.create("sqlite", database=str(path)),
+        connect_args={"timeout": options.busy_seconds},
+    )
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        # The driver would begin transactions of its own, too late and always deferred.
+        connection.isolation_level = None
+        cursor = connection.cursor()
+        for pragma in (
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+            f"cache_size = {-1024 * options.cache_mib}",
+            f"journal_size_limit = {1024 * 1024 * options.journal_mib}",
+        ):
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: sa.Connection) -> None:
+        how = connection.get_execution_options().get(BEGIN, "DEFERRED")
+        connection.exec_driver_sql(f"BEGIN {how}")
+
+    try:
+        with engine.connect():
+            pass
+    except (sa.exc.DatabaseError, sqlite3.DatabaseError) as error:
+        engine.dispose()
+        raise DatabaseError from error
+    return engine
+
+
+def postgres_engine(url: str) -> sa.Engine:
+    """An engine over a PostgreSQL database, by psycopg 3 (the extra `postgres`).
+
+    Args:
+        url: `postgresql://...`; whatever driver it names, psycopg 3 is used.
+
+    Raises:
+        DatabaseError: the address is malformed or psycopg is not installed.
+    """
+    try:
+        return sa.create_engine(
+            sa.make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True
+        )
+    except (sa.exc.ArgumentError, ImportError, ValueError) as error:
+        # The address may hold a password: nothing of it is repeated.
+        raise DatabaseError(
+            "The PostgreSQL address cannot be used.",
+            hint="It reads postgresql://user@host/database; install safehold[postgres].",
+        ) from None if isinstance(error, sa.exc.ArgumentError) else error

@@ -1,0 +1,1 @@
+"""Alembic migrations, run by `safehold.storage.migrate` and packaged with it."""

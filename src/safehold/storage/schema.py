@@ -1,0 +1,109 @@
+"""Tables as SQLAlchemy Core sees them; `migrations` makes them, and a test compares the two."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+
+class UtcDateTime(sa.TypeDecorator[dt.datetime]):
+    """A moment with time zone in Python, in UTC; SQLite keeps no zone of its own."""
+
+    impl = sa.DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(
+        self, value: dt.datetime | None, dialect: sa.Dialect
+    ) -> dt.datetime | None:
+        """To UTC; a moment without a zone is refused."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("a moment needs a time zone")
+        return value.astimezone(dt.UTC)
+
+    def process_result_value(
+        self, value: dt.datetime | None, dialect: sa.Dialect
+    ) -> dt.datetime | None:
+        """To UTC, where a database gives no zone."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=dt.UTC) if value.tzinfo is None else value.astimezone(dt.UTC)
+
+
+CODE_POINT_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+"""Text that is ordered by code points, as SQLite and Python order it."""
+
+lists = sa.Table(
+    "lists",
+    metadata,
+    sa.Column("list_id", sa.Integer, primary_key=True),
+    sa.Column("name", CODE_POINT_TEXT, nullable=False, unique=True),
+    sa.Column("tier", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("created", UtcDateTime, nullable=False),
+    sa.Column("updated", UtcDateTime, nullable=False),
+    # A removed list keeps its row, so that its version goes on if it is made anew.
+    sa.Column("removed", UtcDateTime, nullable=True),
+    sa.Column("version", sa.BigInteger, nullable=False),
+    # Counts stand here since counting millions of entries takes seconds.
+    sa.Column("active", sa.BigInteger, nullable=False),
+    sa.Column("other", sa.BigInteger, nullable=False),
+    sa.Column("active_md5", sa.BigInteger, nullable=False),
+    sa.Column("active_sha1", sa.BigInteger, nullable=False),
+    sa.Column("active_sha256", sa.BigInteger, nullable=False),
+    sa.Column("active_pdq", sa.BigInteger, nullable=False),
+)
+
+entries = sa.Table(
+    "entries",
+    metadata,
+    sa.Column(
+        "list_id",
+        sa.Integer,
+        sa.ForeignKey("lists.list_id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("entry_id", CODE_POINT_TEXT, primary_key=True),
+    sa.Column("classification", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    # Keyed digests; the plain ones are never stored.
+    sa.Column("md5", sa.LargeBinary, nullable=True),
+    sa.Column("sha1", sa.LargeBinary, nullable=True),
+    sa.Column("sha256", sa.LargeBinary, nullable=True),
+    sa.Column("pdq", sa.LargeBinary, nullable=True),
+    sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+    sa.CheckConstraint(
+        "state IN ('active', 'withdrawn', 'negative', 'quarantined')", name="entries_state"
+    ),
+    sa.CheckConstraint("length(md5) = 16", name="entries_md5"),
+    sa.CheckConstraint("length(sha1) = 16", name="entries_sha1"),
+    sa.CheckConstraint("length(sha256) = 16", name="entries_sha256"),
+    sa.CheckConstraint("length(pdq) = 32", name="entries_pdq"),
+    sa.CheckConstraint("pdq_quality BETWEEN 0 AND 100", name="entries_pdq_quality"),
+    # One B-tree by (list, entry id): the primary key is also the order of reading.
+    sqlite_with_rowid=False,
+)
+
+staging_metadata = sa.MetaData()
+
+staged_entries = sa.Table(
+    "staged_entries",
+    staging_metadata,
+    sa.Column("entry_id", CODE_POINT_TEXT, primary_key=True),
+    sa.Column("classification", sa.Text, nullable=True),
+    sa.Column("state", sa.Text, nullable=True),
+    sa.Column("md5", sa.LargeBinary, nullable=True),
+    sa.Column("sha1", sa.LargeBinary, nullable=True),
+    sa.Column("sha256", sa.LargeBinary, nullable=True),
+    sa.Column("pdq", sa.LargeBinary, nullable=True),
+    sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+    sa.Column("superseded", sa.Integer, nullable=False, server_default="0"),
+    prefixes=["TEMPORARY"],
+    sqlite_with_rowid=False,
+)
+"""Rows of one import, in a table of the connection alone: it is gone when the process is."""
