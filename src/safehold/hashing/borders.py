@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from safehold.kernels.borders import Lines, uniform_run
 from safehold.kernels.pdq import MIN_SIDE
 
 
@@ -19,17 +20,22 @@ class BorderOptions:
     """What counts as a border.
 
     Attributes:
-        tolerance: largest difference in any channel from the border's colour, in levels.
+        tolerances: largest difference in any channel from the border's colour, in levels; each
+            is tried. A wide one allows for the noise of strong compression, a narrow one spares
+            pictures that are dark or pale at their edge.
         stray_share: share of a line's pixels that may differ more.
         min_share: smallest share of a side that must go for a trim to be worth a variant.
         min_side: smallest side in pixels that must remain.
+        soft_edge: most lines taken off beside each border that was found; a 120th of the
+            smaller side, 1 at least, where that is less.
         rounds: how many borders within one another are taken off.
     """
 
-    tolerance: int = 14
-    stray_share: float = 0.01
+    tolerances: tuple[int, ...] = (28, 10)
+    stray_share: float = 0.03
     min_share: float = 0.01
     min_side: int = 4 * MIN_SIDE
+    soft_edge: int = 3
     rounds: int = 3
 
 
@@ -47,41 +53,47 @@ class Box:
         return pixels[self.top : self.bottom, self.left : self.right]
 
 
-def trim_border(pixels: NDArray[np.uint8], options: BorderOptions) -> Box | None:
+def trim_border(pixels: NDArray[np.uint8], options: BorderOptions, tolerance: int) -> Box | None:
     """The box that remains when one uniform border is taken off.
 
     Args:
         pixels: uint8, (height, width) or (height, width, 3).
+        options: what counts as a border.
+        tolerance: one of the options' tolerances.
 
     Returns None when there is no border, when too little would remain, or when the whole
     picture is uniform.
     """
+    solid = np.ascontiguousarray(pixels).reshape(*pixels.shape[:2], -1)
     height, width = pixels.shape[:2]
-    top = _run(pixels, options)
+    top = _run(solid, Lines(0, 0, 1, height, 0, width), options, tolerance)
     if top == height:
         return None
-    bottom = height - _run(pixels[::-1], options)
+    bottom = height - _run(solid, Lines(0, height - 1, -1, height, 0, width), options, tolerance)
     # Columns are judged within the rows that remain: a letterbox's bars have other colours.
-    middle = pixels[top:bottom]
-    turned = middle.swapaxes(0, 1)
-    left = _run(turned, options)
+    left = _run(solid, Lines(1, 0, 1, width, top, bottom), options, tolerance)
     if left == width:
         return None
-    right = width - _run(turned[::-1], options)
-    box = Box(top, bottom, left, right)
-    if min(bottom - top, right - left) < options.min_side:
-        return None
+    right = width - _run(solid, Lines(1, width - 1, -1, width, top, bottom), options, tolerance)
     gone = max((height - (bottom - top)) / height, (width - (right - left)) / width)
+    # Lossy compression smears a border's edge over a few lines: those go too.
+    soft = max(1, min(options.soft_edge, min(height, width) // 120))
+    box = Box(
+        top + soft if top else 0,
+        bottom - soft if bottom < height else height,
+        left + soft if left else 0,
+        right - soft if right < width else width,
+    )
+    if min(box.bottom - box.top, box.right - box.left) < options.min_side:
+        return None
     return box if gone >= options.min_share else None
 
 
-def _run(lines: NDArray[np.uint8], options: BorderOptions) -> int:
+def _run(solid: NDArray[np.uint8], lines: Lines, options: BorderOptions, tolerance: int) -> int:
     """How many lines from the first on have one colour, the first line's median."""
-    first = lines[0].reshape(lines.shape[1], -1)
-    colour = np.median(first, axis=0).astype(np.int16)
-    allowed = int(options.stray_share * lines.shape[1])
-    for count, line in enumerate(lines):
-        away = np.abs(line.reshape(lines.shape[1], -1).astype(np.int16) - colour)
-        if np.count_nonzero(away.max(axis=1) > options.tolerance) > allowed:
-            return count
-    return len(lines)
+    if lines.high <= lines.low:
+        return 0
+    across = solid[lines.at] if lines.axis == 0 else solid[:, lines.at]
+    colour = np.median(across[lines.low : lines.high], axis=0).astype(np.int16)
+    allowed = int(options.stray_share * (lines.high - lines.low))
+    return int(uniform_run(solid, lines, colour, tolerance, allowed))

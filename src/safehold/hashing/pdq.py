@@ -59,7 +59,9 @@ def _hash(pixels: NDArray[np.uint8], signs: int) -> tuple[NDArray[np.uint8], int
     channels = 1 if pixels.ndim == 2 else 3
     plain = np.ascontiguousarray(pixels).reshape(height, width * channels)
     sampled = np.empty((kernels.SAMPLES, kernels.SAMPLES), np.float32)
-    kernels.downsample(plain, kernels.row_taps(height), kernels.column_taps(width, channels), sampled)
+    kernels.downsample(
+        plain, kernels.row_taps(height), kernels.column_taps(width, channels), sampled
+    )
     block = np.empty((kernels.DCT, kernels.DCT), np.float32)
     dct, transposed = kernels.dct_matrices()
     quality = kernels.coefficients(sampled, dct, transposed, block)

@@ -28,27 +28,21 @@ def frame_variants(frame: Frame, borders: BorderOptions) -> Iterator[VariantDige
     seen: set[tuple[bytes, ...]] = set()
     prefix = f"frame_{frame.index}_" if frame.index else ""
     for treatment, pixels in _treatments(frame):
-        for trim, part in _trims(pixels, borders):
+        for trimmed, part in _trims(pixels, borders):
             hashed = pdq_dihedral(part)
             if hashed.hashes in seen:
                 continue
             seen.add(hashed.hashes)
-            yield VariantDigests(prefix + _name(treatment, trim), hashed.quality, hashed.hashes)
-
-
-def _name(treatment: str, trim: int) -> str:
-    if not trim:
-        return treatment
-    trimmed = "trimmed" if trim == 1 else f"trimmed_{trim}"
-    return trimmed if treatment == AS_STORED else f"{treatment}_{trimmed}"
+            kept = [treatment] if treatment != AS_STORED or not trimmed else []
+            name = prefix + "_".join([*kept, *trimmed])
+            yield VariantDigests(name, hashed.quality, hashed.hashes)
 
 
 def _treatments(frame: Frame) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     yield AS_STORED, frame.pixels
     if frame.alpha is None:
         return
-    height, width = frame.alpha.shape
-    plain = np.ascontiguousarray(frame.pixels).reshape(height, -1)
+    plain = np.ascontiguousarray(frame.pixels).reshape(len(frame.pixels), -1)
     alpha = np.ascontiguousarray(frame.alpha)
     for name, level in BACKGROUNDS.items():
         out = np.empty_like(plain)
@@ -58,11 +52,14 @@ def _treatments(frame: Frame) -> Iterator[tuple[str, NDArray[np.uint8]]]:
 
 def _trims(
     pixels: NDArray[np.uint8], borders: BorderOptions
-) -> Iterator[tuple[int, NDArray[np.uint8]]]:
-    yield 0, pixels
-    for trim in range(1, borders.rounds + 1):
-        box = trim_border(pixels, borders)
-        if box is None:
-            return
-        pixels = box.of(pixels)
-        yield trim, pixels
+) -> Iterator[tuple[list[str], NDArray[np.uint8]]]:
+    yield [], pixels
+    for tolerance in borders.tolerances:
+        part = pixels
+        name = "trimmed" if tolerance == borders.tolerances[0] else f"trimmed{tolerance}"
+        for trim in range(1, borders.rounds + 1):
+            box = trim_border(part, borders, tolerance)
+            if box is None:
+                break
+            part = box.of(part)
+            yield [name if trim == 1 else f"{name}_{trim}"], part

@@ -32,11 +32,14 @@ MIN_SIDE = 5
 
 
 class Taps(NamedTuple):
-    """One axis of the operator: for each of the 64 samples, where its weights begin, how many
-    there are, and the weights (float32, rows padded with zeros to a multiple of 8)."""
+    """One axis of the operator, for each of the 64 samples.
+
+    Where its weights begin, how many there are, and the weights (float32, rows padded with
+    zeros to a multiple of 8).
+    """
 
     start: NDArray[np.int64]
-    count: NDArray[np.int64]
+    counts: NDArray[np.int64]
     weight: NDArray[np.float32]
 
 
@@ -89,7 +92,7 @@ def column_taps(width: int, channels: int) -> Taps:
         weight = (weight[:, :, None] * LUMA).reshape(SAMPLES, -1)
     padded = np.zeros((SAMPLES, -(-weight.shape[1] // 64) * 64), np.float32)
     padded[:, : weight.shape[1]] = weight
-    return Taps(plain.start * channels, plain.count * channels, padded)
+    return Taps(plain.start * channels, plain.counts * channels, padded)
 
 
 @functools.cache
@@ -97,7 +100,8 @@ def dct_matrix() -> NDArray[np.float32]:
     """PDQ's DCT, 16 x 64: sqrt(2/64) cos(pi/128 (i + 1)(2 j + 1)), without the constant row."""
     i = np.arange(DCT)[:, None] + 1
     j = 2 * np.arange(SAMPLES)[None, :] + 1
-    return (np.sqrt(2.0 / SAMPLES) * np.cos(np.pi / 128.0 * i * j)).astype(np.float32)
+    matrix: NDArray[np.float64] = np.sqrt(2.0 / SAMPLES) * np.cos(np.pi / 128.0 * i * j)
+    return matrix.astype(np.float32)
 
 
 @functools.cache
@@ -115,9 +119,9 @@ def downsample(
 ) -> None:
     """Blur and sample: `out` (64 x 64, float32) from `pixels` (height, width * channels).
 
-    `rows` are `row_taps(height)`, `columns` are `column_taps(width, channels)`. Eight rows are taken together, so that the
-    running sums are loaded and stored once for eight rows of pixels; rows past the last one
-    that counts have weight zero.
+    `rows` are `row_taps(height)`, `columns` are `column_taps(width, channels)`. Eight rows are
+    taken together, so that the running sums are loaded and stored once for eight rows of
+    pixels; rows past the last one that counts have weight zero.
     """
     length = pixels.shape[1]
     bottom = pixels.shape[0] - 1
@@ -125,7 +129,7 @@ def downsample(
     total = np.zeros(length + width, np.float32)
     for i in range(SAMPLES):
         first = rows.start[i]
-        count = rows.count[i]
+        count = rows.counts[i]
         total[:length] = 0
         for k in range(0, count, ROWS_AT_ONCE):
             w0 = rows.weight[i, k + 0]
@@ -196,10 +200,12 @@ def coefficients(
     full = np.float32(255)
     for i in range(SAMPLES - 1):
         for j in range(SAMPLES):
-            gradient += abs(np.int32((sampled[i, j] - sampled[i + 1, j]) * hundred / full))
+            step = (sampled[i, j] - sampled[i + 1, j]) * hundred / full
+            gradient += abs(int(step))
     for i in range(SAMPLES):
         for j in range(SAMPLES - 1):
-            gradient += abs(np.int32((sampled[i, j] - sampled[i, j + 1]) * hundred / full))
+            step = (sampled[i, j] - sampled[i, j + 1]) * hundred / full
+            gradient += abs(int(step))
     return min(gradient // 90, 100)
 
 
@@ -210,7 +216,9 @@ TRANSPOSED_OF_SIGN = (6, 7, 3, 1)
 
 
 @kernel(nogil=True)
-def pack(block: NDArray[np.float32], signs: int, out: NDArray[np.uint8]) -> None:
+def pack(  # noqa: PLR0912 - one kernel, since kernels do not call one another
+    block: NDArray[np.float32], signs: int, out: NDArray[np.uint8]
+) -> None:
     """Turn coefficients into hashes: bit i * 16 + j is set where (i, j) is above the median.
 
     `out` is (8, 32) uint8 in the order of `Orientation`; a mirrored or turned picture has the
