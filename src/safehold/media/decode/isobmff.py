@@ -1,0 +1,22 @@
+"""The top-level boxes of an ISO base media file (ISO/IEC 14496-12), as far as is needed here."""
+
+from __future__ import annotations
+
+import struct
+
+
+def missing_bytes(data: bytes) -> int:
+    """How many bytes the last top-level box lacks: more than 0 when the file is cut short."""
+    at = 0
+    while at + 8 <= len(data):
+        size, _ = struct.unpack_from(">I4s", data, at)
+        header = 8
+        if size == 1 and at + 16 <= len(data):
+            (size,) = struct.unpack_from(">Q", data, at + 8)
+            header = 16
+        if size == 0:
+            return 0  # "to the end of the file"
+        if size < header:
+            return 0
+        at += size
+    return max(0, at - len(data))

@@ -1,0 +1,80 @@
+"""JPEG: libjpeg-turbo through simplejpeg; Pillow for inks and for what that refuses."""
+
+from __future__ import annotations
+
+import numpy as np
+import simplejpeg
+from numpy.typing import NDArray
+
+from safehold.media.decode.interface import check_pixels, is_flat
+from safehold.media.decode.multi_picture import further_pictures
+from safehold.media.decode.pillow import PillowFrames
+from safehold.media.limits import MediaLimits
+from safehold.media.model import DecodeError, Fault, Frame
+
+
+class JpegDecoder:
+    """A JPEG, with the further pictures of a multi-picture file as frames.
+
+    One-component pictures come as grey. Pictures in inks (CMYK, YCCK) are taken as inverted,
+    which is how every common program writes and shows them.
+    """
+
+    def __init__(self, data: bytes, limits: MediaLimits) -> None:
+        self._data = data
+        self._limits = limits
+        self._parts = [(0, len(data))]
+        self._parts += further_pictures(data, limits.max_sequence_frames)
+        self.frame_count = len(self._parts)
+        self.damaged = False
+        self.width, self.height, self._space = _header(data, limits)
+
+    def decode(self, index: int) -> Frame:
+        """The first picture, or one of the further pictures."""
+        if index == 0:
+            return self._decode(0, self._data, self._space)
+        start, end = self._parts[index]
+        part = self._data[start:end]
+        _, _, space = _header(part, self._limits)
+        return self._decode(index, part, space)
+
+    def _decode(self, index: int, data: bytes, space: str) -> Frame:
+        """Strictly, then leniently; simplejpeg first, Pillow for what it cannot read at all."""
+        target = {"Gray": "GRAY", "YCbCr": "RGB", "RGB": "RGB"}.get(space)
+        if target is not None:
+            try:
+                return _frame(index, simplejpeg.decode_jpeg(data, target))
+            except ValueError:
+                frame = _decode_leniently(index, data, target)
+            if frame is not None:
+                self.damaged = True
+                if is_flat(frame):
+                    raise DecodeError(Fault.DECODE_FAILED)
+                return frame
+        frames = PillowFrames(data, "JPEG", self._limits)
+        frame = frames.decode(0)
+        self.damaged |= frames.damaged
+        return Frame(index, frame.pixels, frame.alpha)
+
+
+def _header(data: bytes, limits: MediaLimits) -> tuple[int, int, str]:
+    """Width, height and colour space; the size is checked. An unknown space is empty."""
+    try:
+        height, width, space, _ = simplejpeg.decode_jpeg_header(data, strict=False)
+    except ValueError:
+        # simplejpeg knows only the common subsamplings; Pillow has no such bound.
+        width, height = PillowFrames(data, "JPEG", limits).header().size
+        space = ""
+    check_pixels(width, height, limits)
+    return width, height, space
+
+
+def _decode_leniently(index: int, data: bytes, target: str) -> Frame | None:
+    try:
+        return _frame(index, simplejpeg.decode_jpeg(data, target, strict=False))
+    except ValueError:
+        return None
+
+
+def _frame(index: int, samples: NDArray[np.uint8]) -> Frame:
+    return Frame(index, samples[:, :, 0] if samples.shape[2] == 1 else samples)

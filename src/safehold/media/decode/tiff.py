@@ -1,0 +1,85 @@
+"""TIFF: libvips, and Pillow for Lab, for plain YCbCr and for what libvips refuses."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import pyvips
+
+from safehold.media.decode import tiff_ifd, vips
+from safehold.media.decode.interface import check_pixels, is_flat
+from safehold.media.decode.pillow import PillowFrames
+from safehold.media.decode.pixels import frame_from_array, inks_to_rgb
+from safehold.media.limits import MediaLimits
+from safehold.media.model import DecodeError, Fault, Frame
+
+_PREMULTIPLIED: Final = 1
+
+
+class TiffDecoder:
+    """A TIFF or BigTIFF; each page is a frame. Thumbnails in sub-directories are not read."""
+
+    def __init__(self, data: bytes, limits: MediaLimits) -> None:
+        layout = tiff_ifd.walk(data, limits.max_sequence_frames + 1)
+        if not layout.pages:
+            raise DecodeError(Fault.DECODE_FAILED)
+        first = layout.pages[0]
+        check_pixels(first.width, first.height, limits)
+        self.width = first.width
+        self.height = first.height
+        self.frame_count = len(layout.pages)
+        self.damaged = layout.broken
+        self._pages = layout.pages
+        self._data = data
+        self._limits = limits
+
+    def decode(self, index: int) -> Frame:
+        """Page `index`."""
+        page = self._pages[index]
+        check_pixels(page.width, page.height, self._limits)
+        if not _only_pillow(page):
+            try:
+                return self._read(index, page, lenient=False)
+            except (pyvips.Error, KeyError):
+                pass
+        frames = PillowFrames(self._data, "TIFF", self._limits)
+        try:
+            frame = frames.decode(index)
+        except MemoryError:
+            raise
+        except Exception:  # noqa: BLE001  plugins raise many types
+            # Pillow gives up on a file whose strips are missing where libvips goes on.
+            frame = self._read(index, page, lenient=True)
+            self.damaged = True
+            if is_flat(frame):
+                raise DecodeError(Fault.DECODE_FAILED) from None
+        self.damaged |= frames.damaged
+        return frame
+
+    def _read(self, index: int, page: tiff_ifd.TiffPage, *, lenient: bool) -> Frame:
+        image = vips.load(
+            # Sizes are bounded above, and memory by the worker: large strips are no attack.
+            vips.TIFF,
+            self._data,
+            lenient=lenient,
+            page=index,
+            unlimited=True,
+        )
+        if (image.width, image.height) != (page.width, page.height):
+            raise DecodeError(Fault.DECODE_FAILED)
+        samples = vips.samples_of(image)
+        if page.photometric == tiff_ifd.SEPARATED and image.bands >= 4:
+            return Frame(index, inks_to_rgb(samples))
+        return frame_from_array(
+            index,
+            samples,
+            has_alpha=page.extra_sample > 0,
+            premultiplied=page.extra_sample == _PREMULTIPLIED,
+        )
+
+
+def _only_pillow(page: tiff_ifd.TiffPage) -> bool:
+    """Colour spaces that libvips reads otherwise, or only in rare depths."""
+    if page.photometric == tiff_ifd.CIELAB:
+        return True
+    return page.photometric == tiff_ifd.YCBCR and page.compression != tiff_ifd.JPEG_COMPRESSION
