@@ -1,0 +1,171 @@
+"""Side-by-side timing: two tools take turns within one run, and medians are compared.
+
+Only ratios of one run mean something: the machine's speed, its other load and its clock are
+then the same for both. A row keeps every round's ratio, so that the spread can be shown.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import platform
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+LIBRARIES = (
+    "safehold",
+    "numpy",
+    "numba",
+    "pillow",
+    "simplejpeg",
+    "pyvips-binary",
+    "pi-heif",
+    "pdqhash",
+    "threatexchange",
+    "faiss-cpu",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """Median, smallest and largest of some measurements."""
+
+    median: float
+    low: float
+    high: float
+
+    @classmethod
+    def of(cls, values: Sequence[float]) -> Spread:
+        return cls(statistics.median(values), min(values), max(values))
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        name: what was done.
+        ours, peer: in `unit`.
+        peer_name: what stands beside Safehold.
+        unit: `ms`, `us`, `files/s`, `MB`...
+        ratio: how many times better ours is (or, where `at_most`, ours / peer).
+        bar: what the ratio should reach; None for a figure without a bar.
+        at_most: the ratio should be at most the bar instead of at least.
+        note: for example by how many bits the two hashes differ.
+    """
+
+    name: str
+    ours: Spread
+    peer: Spread
+    peer_name: str
+    ratio: Spread
+    unit: str = "ms"
+    bar: float | None = None
+    at_most: bool = False
+    note: str = ""
+
+    @property
+    def met(self) -> bool | None:
+        if self.bar is None:
+            return None
+        return self.ratio.median <= self.bar if self.at_most else self.ratio.median >= self.bar
+
+    def as_dict(self) -> dict[str, Any]:
+        return {**asdict(self), "met": self.met}
+
+    @classmethod
+    def from_dict(cls, row: dict[str, Any]) -> Row:
+        values = {name: value for name, value in row.items() if name != "met"}
+        for name in ("ours", "peer", "ratio"):
+            values[name] = Spread(**values[name])
+        return cls(**values)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """What a ratio should reach."""
+
+    value: float | None
+    at_most: bool = False
+
+
+NO_BAR = Bar(None)
+
+
+@dataclass(frozen=True, slots=True)
+class Contest:
+    """Two ways of doing one thing, to be timed in turns."""
+
+    name: str
+    ours: Callable[[], object]
+    peer: Callable[[], object]
+    peer_name: str
+    bar: Bar = NO_BAR
+    note: str = ""
+
+
+def timed(work: Callable[[], object], repeat: int = 1) -> float:
+    """Milliseconds for one call, averaged over `repeat` calls."""
+    begin = time.perf_counter()
+    for _ in range(repeat):
+        work()
+    return (time.perf_counter() - begin) * 1000 / repeat
+
+
+def repeats_for(work: Callable[[], object], least_ms: float = 20.0) -> int:
+    """How often to call something so that one measurement takes at least `least_ms`."""
+    once = min(timed(work) for _ in range(3))
+    return max(1, round(least_ms / max(once, 1e-3)))
+
+
+def contend(contest: Contest, rounds: int) -> Row:
+    """Warm both up, then let them take turns (A B A B ...) for some rounds."""
+    ours_repeat, peer_repeat = repeats_for(contest.ours), repeats_for(contest.peer)
+    ours, peer = [], []
+    for _ in range(rounds):
+        ours.append(timed(contest.ours, ours_repeat))
+        peer.append(timed(contest.peer, peer_repeat))
+    at_most = contest.bar.at_most
+    ratios = [a / b if at_most else b / a for a, b in zip(ours, peer, strict=True)]
+    return Row(
+        name=contest.name,
+        ours=Spread.of(ours),
+        peer=Spread.of(peer),
+        peer_name=contest.peer_name,
+        ratio=Spread.of(ratios),
+        bar=contest.bar.value,
+        at_most=at_most,
+        note=contest.note,
+    )
+
+
+def pin(core: int | None = None) -> int:
+    """Keep this process on one core, the last of those allowed unless said; gives its number."""
+    chosen = max(os.sched_getaffinity(0)) if core is None else core
+    os.sched_setaffinity(0, {chosen})
+    return chosen
+
+
+def machine() -> dict[str, Any]:
+    """The processor, its cores, memory, Python and the versions that were measured."""
+    info = Path("/proc/cpuinfo").read_text().splitlines()
+    models = [line.split(":", 1)[1].strip() for line in info if line.startswith("model name")]
+    versions = {}
+    for name in LIBRARIES:
+        try:
+            versions[name] = importlib.metadata.version(name)
+        except importlib.metadata.PackageNotFoundError:
+            versions[name] = "not installed"
+    return {
+        "processor": models[0] if models else platform.machine(),
+        "cores": len(os.sched_getaffinity(0)),
+        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
+        "system": platform.platform(),
+        "python": platform.python_version(),
+        "load_before": os.getloadavg()[0],
+        "libraries": versions,
+    }
