@@ -48,9 +48,7 @@ class DigestLines:
                 yield BadRow(number, RowFault.AMBIGUOUS if ambiguous else RowFault.DIGEST)
                 continue
             position = COLUMNS.index(signal.value)
-            yield RawRow(
-                number, ("",) * position + (text,) + ("",) * (len(COLUMNS) - position - 1)
-            )
+            yield RawRow(number, ("",) * position + (text,) + ("",) * (len(COLUMNS) - position - 1))
 
 
 def _is_hex(text: str) -> bool:

@@ -20,9 +20,23 @@ _EMPTY_FILE = frozenset(
 
 _STATES = {state.value: state for state in EntryState}
 
+_NO_DIGESTS = (None, None, None, None)
+
 _ABSENT = b"\x00"
 _PRESENT = b"\x01"
 _ID_BYTES = 10
+
+
+class BadRowError(Exception):
+    """A row that describes no entry; raised and caught within the import.
+
+    Attributes:
+        fault: why.
+    """
+
+    def __init__(self, fault: RowFault) -> None:
+        super().__init__(fault.value)
+        self.fault = fault
 
 
 class RowChecker:
@@ -35,62 +49,47 @@ class RowChecker:
     def __init__(self, key: DigestKey) -> None:
         self._key = key
 
-    def draft(self, values: tuple[str, ...]) -> EntryDraft | RowFault:
-        """The entry that a row describes, or why it describes none.
+    def draft(self, values: tuple[str, ...]) -> EntryDraft:
+        """The entry that a row describes.
 
         Args:
             values: the row's text in the order of `safehold.lists.rows.COLUMNS`.
+
+        Raises:
+            BadRowError: it describes none.
         """
-        entry_id, classification, state_text, md5, sha1, sha256, pdq, quality_text = values
+        entry_id, classification, state, md5, sha1, sha256, pdq, quality = values
         keyed_md5 = self._exact(SignalType.MD5, md5, 32, RowFault.MD5) if md5 else None
         keyed_sha1 = self._exact(SignalType.SHA1, sha1, 40, RowFault.SHA1) if sha1 else None
         keyed_sha256 = (
             self._exact(SignalType.SHA256, sha256, 64, RowFault.SHA256) if sha256 else None
         )
         plain_pdq = _pdq(pdq) if pdq else None
-        quality = _quality(quality_text) if quality_text else None
-        state = _state(state_text) if state_text else None
-        label = _text(classification, MAX_CLASSIFICATION, RowFault.CLASSIFICATION)
-        given_id = _text(entry_id, MAX_ENTRY_ID, RowFault.ID)
-        # One chain for the type checker's sake: each test also narrows the type.
-        if isinstance(keyed_md5, RowFault):
-            return keyed_md5
-        if isinstance(keyed_sha1, RowFault):
-            return keyed_sha1
-        if isinstance(keyed_sha256, RowFault):
-            return keyed_sha256
-        if isinstance(plain_pdq, RowFault):
-            return plain_pdq
-        if isinstance(quality, RowFault):
-            return quality
-        if isinstance(state, RowFault):
-            return state
-        if isinstance(label, RowFault):
-            return label
-        if isinstance(given_id, RowFault):
-            return given_id
+        given_quality = _quality(quality) if quality else None
         digests = (keyed_md5, keyed_sha1, keyed_sha256, plain_pdq)
-        if digests == (None, None, None, None):
-            return RowFault.NO_DIGEST
+        if digests == _NO_DIGESTS:
+            raise BadRowError(RowFault.NO_DIGEST)
+        given_id = _text(entry_id, MAX_ENTRY_ID, RowFault.ID) if entry_id else None
         return EntryDraft(
             EntryId(given_id) if given_id else derived_id(self._key, digests),
-            label,
-            state,
-            *digests,
-            None if plain_pdq is None else quality,
+            _text(classification, MAX_CLASSIFICATION, RowFault.CLASSIFICATION)
+            if classification
+            else None,
+            _state(state) if state else None,
+            keyed_md5,
+            keyed_sha1,
+            keyed_sha256,
+            plain_pdq,
+            None if plain_pdq is None else given_quality,
         )
 
-    def _exact(
-        self, signal: SignalType, text: str, length: int, fault: RowFault
-    ) -> bytes | RowFault | None:
+    def _exact(self, signal: SignalType, text: str, length: int, fault: RowFault) -> bytes | None:
         text = text.strip()
         if not text:
             return None
-        digest = _unhex(text, length)
-        if digest is None:
-            return fault
+        digest = _unhex(text, length, fault)
         if digest in _EMPTY_FILE:
-            return RowFault.EMPTY_FILE
+            raise BadRowError(RowFault.EMPTY_FILE)
         return self._key.keyed(signal, digest)
 
 
@@ -108,46 +107,51 @@ def derived_id(key: DigestKey, digests: tuple[bytes | None, ...]) -> EntryId:
     return EntryId(f"k-{derived.hexdigest()}")
 
 
-def _unhex(text: str, length: int) -> bytes | None:
+def _unhex(text: str, length: int, fault: RowFault) -> bytes:
     """The bytes of exactly `length` hexadecimal digits. `fromhex` alone would pass spaces."""
-    if len(text) != length:
-        return None
     try:
         digest = bytes.fromhex(text)
     except ValueError:
-        return None
-    return digest if len(digest) * 2 == length else None
+        raise BadRowError(fault) from None
+    if len(text) != length or len(digest) * 2 != length:
+        raise BadRowError(fault)
+    return digest
 
 
-def _pdq(text: str) -> bytes | RowFault | None:
+def _pdq(text: str) -> bytes | None:
     text = text.strip()
     if not text:
         return None
-    digest = _unhex(text, 2 * PDQ_BYTES)
-    if digest is None:
-        return RowFault.PDQ
-    return RowFault.PDQ_DEGENERATE if digest in _DEGENERATE else digest
+    digest = _unhex(text, 2 * PDQ_BYTES, RowFault.PDQ)
+    if digest in _DEGENERATE:
+        raise BadRowError(RowFault.PDQ_DEGENERATE)
+    return digest
 
 
-def _quality(text: str) -> int | RowFault | None:
+def _quality(text: str) -> int | None:
     text = text.strip()
     if not text:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= 3 and int(text) <= 100):
-        return RowFault.QUALITY
+        raise BadRowError(RowFault.QUALITY)
     return int(text)
 
 
-def _state(text: str) -> EntryState | RowFault | None:
+def _state(text: str) -> EntryState | None:
     text = text.strip().lower()
     if not text:
         return None
-    return _STATES.get(text, RowFault.STATE)
+    state = _STATES.get(text)
+    if state is None:
+        raise BadRowError(RowFault.STATE)
+    return state
 
 
-def _text(text: str, longest: int, fault: RowFault) -> str | RowFault | None:
+def _text(text: str, longest: int, fault: RowFault) -> str | None:
     """Text to keep, None when there is none. `isprintable` also refuses lone surrogates."""
     text = text.strip()
     if not text:
         return None
-    return text if len(text) <= longest and text.isprintable() else fault
+    if len(text) > longest or not text.isprintable():
+        raise BadRowError(fault)
+    return text

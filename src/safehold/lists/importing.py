@@ -17,7 +17,7 @@ from safehold.hashing.keyed import DigestKey
 from safehold.hashing.model import SignalType
 from safehold.ids import ListName
 from safehold.lists.detect import ListFormat, detect_format, open_reader
-from safehold.lists.entry_rows import RowChecker
+from safehold.lists.entry_rows import BadRowError, RowChecker
 from safehold.lists.interface import ImportOutcome, ImportPlan, ImportSession, ListStore
 from safehold.lists.lines import BoundedLines
 from safehold.lists.model import EntryDraft, ListFileError, ListInfo, Tier, UnknownListError
@@ -192,23 +192,18 @@ class Importer:
             warnings.append("Entries that only bad rows name were withdrawn.")
         return _report(tally, warnings, outcome)
 
-    def _stage(
-        self, reader: RowReader, session: ImportSession, tell: Callable[[], None]
-    ) -> _Tally:
+    def _stage(self, reader: RowReader, session: ImportSession, tell: Callable[[], None]) -> _Tally:
         tally = _Tally()
         draft_of, batch_rows = self._checker.draft, self._limits.batch_rows
         batch: list[EntryDraft] = []
-        seen = 0
-        for row in reader:
-            seen += 1
+        for seen, row in enumerate(reader, start=1):
             if isinstance(row, BadRow):
                 self._bad(tally, row.line, row.fault)
             else:
-                draft = draft_of(row.values)
-                if isinstance(draft, RowFault):
-                    self._bad(tally, row.line, draft)
-                else:
-                    batch.append(draft)
+                try:
+                    batch.append(draft_of(row.values))
+                except BadRowError as error:
+                    self._bad(tally, row.line, error.fault)
             if seen % batch_rows == 0:
                 tally.good += len(batch)
                 session.stage(batch)

@@ -70,17 +70,10 @@ class JsonlRows:
             seen |= 1 << position
             if item is None:
                 continue
-            name = COLUMNS[position]
-            if isinstance(item, float) and item.is_integer():
-                item = int(item)  # Some writers know no other numbers.
-            if isinstance(item, int) and not isinstance(item, bool):
-                # Before the text is made: it could be refused for its length.
-                if name not in {"id", "pdq_quality"} or item.bit_length() > 256:
-                    return _WRONG_KIND[name]
-                item = str(item)
-            elif not isinstance(item, str):
-                return _WRONG_KIND[name]
-            values[position] = item
+            text = item if isinstance(item, str) else _number(COLUMNS[position], item)
+            if text is None:
+                return _WRONG_KIND[COLUMNS[position]]
+            values[position] = text
         return tuple(values)
 
     def _position(self, key: str) -> int | None:
@@ -91,3 +84,13 @@ class JsonlRows:
             if len(self._spellings) < _MAX_KEYS:
                 self._spellings[key] = position
             return position
+
+
+def _number(name: str, item: object) -> str | None:
+    """A whole number as text, where the key may have one; else None."""
+    if name not in {"id", "pdq_quality"} or isinstance(item, bool):
+        return None
+    if isinstance(item, float) and item.is_integer():
+        item = int(item)  # Some writers know no other numbers.
+    # Python refuses to print longer ones.
+    return str(item) if isinstance(item, int) and item.bit_length() <= 256 else None

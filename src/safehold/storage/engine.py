@@ -67,6 +67,7 @@ def sqlite_engine(path: Path, options: SqliteOptions | None = None) -> sa.Engine
     engine = sa.create_engine(
         sa.URL.create("sqlite", database=str(path)),
         connect_args={"timeout": options.busy_seconds},
+        hide_parameters=True,
     )
 
     @event.listens_for(engine, "connect")
@@ -109,7 +110,9 @@ def postgres_engine(url: str) -> sa.Engine:
     """
     try:
         return sa.create_engine(
-            sa.make_url(url).set(drivername="postgresql+psycopg"), pool_pre_ping=True
+            sa.make_url(url).set(drivername="postgresql+psycopg"),
+            pool_pre_ping=True,
+            hide_parameters=True,
         )
     except (sa.exc.ArgumentError, ImportError, ValueError) as error:
         # The address may hold a password: nothing of it is repeated.

@@ -11,7 +11,7 @@ from safehold.storage.engine import BEGIN, DatabaseError
 HEAD = "0001"
 """The newest migration; a test compares it with the folder."""
 
-_VERSION_TABLE = "alembic_version"
+_VERSIONS = sa.table("alembic_version")
 _POSTGRES_LOCK = 0x5AFE_401D
 """Advisory lock under which PostgreSQL databases are migrated, one process at a time."""
 
@@ -42,9 +42,10 @@ def migrate(engine: sa.Engine) -> None:
 def current_version(engine: sa.Engine) -> str | None:
     """The last migration that a database has been through, or None."""
     with engine.connect() as connection:
-        if not sa.inspect(connection).has_table(_VERSION_TABLE):
+        if not sa.inspect(connection).has_table(_VERSIONS.name):
             return None
-        return connection.scalar(sa.text(f"SELECT version_num FROM {_VERSION_TABLE}"))  # noqa: S608
+        version = connection.scalar(sa.select(sa.column("version_num")).select_from(_VERSIONS))
+        return None if version is None else str(version)
 
 
 def _upgrade(engine: sa.Engine) -> None:
@@ -55,14 +56,14 @@ def _upgrade(engine: sa.Engine) -> None:
 
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    with engine.connect().execution_options(**{BEGIN: "IMMEDIATE"}) as connection:
-        with connection.begin():
-            if connection.dialect.name == "postgresql":
-                connection.execute(
-                    sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRES_LOCK}
-                )
-            config.attributes["connection"] = connection
-            try:
-                command.upgrade(config, HEAD)
-            except CommandError as error:
-                raise DatabaseVersionError from error
+    immediate = engine.execution_options(**{BEGIN: "IMMEDIATE"})
+    with immediate.begin() as connection:
+        if connection.dialect.name == "postgresql":
+            connection.execute(
+                sa.text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _POSTGRES_LOCK}
+            )
+        config.attributes["connection"] = connection
+        try:
+            command.upgrade(config, HEAD)
+        except CommandError as error:
+            raise DatabaseVersionError from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Any
 
 import sqlalchemy as sa
 
@@ -90,20 +91,39 @@ entries = sa.Table(
 )
 
 staging_metadata = sa.MetaData()
+"""Tables of a connection alone, for one import: they are gone when the process is."""
+
+
+def _draft_columns() -> tuple[sa.Column[Any], ...]:
+    """The fields of `EntryDraft` but the first, in its order."""
+    return (
+        sa.Column("classification", sa.Text, nullable=True),
+        sa.Column("state", sa.Text, nullable=True),
+        sa.Column("md5", sa.LargeBinary, nullable=True),
+        sa.Column("sha1", sa.LargeBinary, nullable=True),
+        sa.Column("sha256", sa.LargeBinary, nullable=True),
+        sa.Column("pdq", sa.LargeBinary, nullable=True),
+        sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+    )
+
+
+staged_rows = sa.Table(
+    "staged_rows",
+    staging_metadata,
+    sa.Column("seq", sa.Integer, primary_key=True),
+    sa.Column("entry_id", CODE_POINT_TEXT, nullable=False),
+    *_draft_columns(),
+    prefixes=["TEMPORARY"],
+)
+"""The rows of an import in the order of the file."""
 
 staged_entries = sa.Table(
     "staged_entries",
     staging_metadata,
     sa.Column("entry_id", CODE_POINT_TEXT, primary_key=True),
-    sa.Column("classification", sa.Text, nullable=True),
-    sa.Column("state", sa.Text, nullable=True),
-    sa.Column("md5", sa.LargeBinary, nullable=True),
-    sa.Column("sha1", sa.LargeBinary, nullable=True),
-    sa.Column("sha256", sa.LargeBinary, nullable=True),
-    sa.Column("pdq", sa.LargeBinary, nullable=True),
-    sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+    *_draft_columns(),
     sa.Column("superseded", sa.Integer, nullable=False, server_default="0"),
     prefixes=["TEMPORARY"],
     sqlite_with_rowid=False,
 )
-"""Rows of one import, in a table of the connection alone: it is gone when the process is."""
+"""The entries that those rows name."""

@@ -1,0 +1,213 @@
+"""The statements of the list store, by name. Both dialects run the same ones.
+
+`safehold.lists.interface` states the rules that they carry out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from safehold.lists.model import EntryDraft, EntryState
+from safehold.storage.schema import entries, lists, staged_entries, staged_rows
+
+DIGESTS = ("md5", "sha1", "sha256", "pdq")
+
+_ACTIVE = sa.literal_column(f"'{EntryState.ACTIVE.value}'", sa.Text)
+_WITHDRAWN = sa.literal_column(f"'{EntryState.WITHDRAWN.value}'", sa.Text)
+_ZERO = sa.literal_column("0", sa.Integer)
+_ONE = sa.literal_column("1", sa.Integer)
+
+_list_id = sa.bindparam("of_list", type_=sa.Integer)
+
+SELECT_LISTS = sa.select(lists).where(lists.c.removed.is_(None)).order_by(lists.c.name)
+"""All lists that were not removed."""
+
+SELECT_LIST = sa.select(lists).where(
+    lists.c.name == sa.bindparam("of_name"), lists.c.removed.is_(None)
+)
+"""One list that was not removed."""
+
+LOCK_LIST = sa.select(lists).where(lists.c.name == sa.bindparam("of_name")).with_for_update()
+"""One list, removed or not, held against other writers (SQLite holds the whole file)."""
+
+SELECT_ENTRY = sa.select(entries).where(
+    entries.c.list_id == _list_id, entries.c.entry_id == sa.bindparam("of_entry")
+)
+
+SELECT_ENTRIES = (
+    sa.select(entries)
+    .where(
+        entries.c.list_id == _list_id,
+        entries.c.state.in_(sa.bindparam("in_states", expanding=True)),
+    )
+    .order_by(entries.c.entry_id)
+)
+"""Entries in the order of the primary key, so that no sorting is needed."""
+
+SET_STATE = (
+    sa.update(entries)
+    .where(
+        entries.c.list_id == _list_id,
+        entries.c.entry_id.in_(sa.bindparam("of_entries", expanding=True)),
+        entries.c.state != sa.bindparam("to_state", type_=sa.Text),
+    )
+    .values(state=sa.bindparam("to_state", type_=sa.Text))
+)
+"""Change the state of some entries; those that have it already are not counted."""
+
+DELETE_ENTRIES = sa.delete(entries).where(entries.c.list_id == _list_id)
+
+COUNT_STAGED = sa.select(
+    sa.func.count(), sa.func.coalesce(sa.func.sum(staged_entries.c.superseded), _ZERO)
+).select_from(staged_entries)
+"""How many entries an import names, and how many of its rows gave way to later ones."""
+
+
+def create_if_absent(dialect: sa.Dialect) -> sa.Insert:
+    """Make a list's row unless there is one, removed or not."""
+    if dialect.name == "postgresql":
+        return postgresql.insert(lists).on_conflict_do_nothing(index_elements=[lists.c.name])
+    return sqlite.insert(lists).on_conflict_do_nothing(index_elements=[lists.c.name])
+
+
+@dataclass(frozen=True, slots=True)
+class Staging:
+    """How rows of an import are put aside.
+
+    Attributes:
+        insert: compiled, with positional parameters in the order of `EntryDraft`: millions of
+            rows go through it, and as tuples they go to the driver as they are.
+        fold: run once all rows are there, or None when `insert` has merged them already.
+    """
+
+    insert: str
+    fold: sa.Insert | None
+
+
+def staging(dialect: sa.Dialect) -> Staging:
+    """Put rows aside and merge those of the same id, by rule 2.
+
+    SQLite collects the rows first and merges them sorted: in the order of the file each would go
+    to another page of the B-tree, which takes twice the time. PostgreSQL does not let one
+    statement merge into the same row twice, so there each row is merged as it comes.
+    """
+    if dialect.name == "postgresql":
+        each = postgresql.insert(staged_entries).values(_draft_parameters())
+        merged = each.on_conflict_do_update(
+            index_elements=[staged_entries.c.entry_id],
+            set_=_merge(staged_entries.c, each.excluded),
+        )
+        positional: sa.Dialect = postgresql.psycopg.dialect(  # type: ignore[no-untyped-call]
+            paramstyle="format"
+        )
+        return Staging(str(merged.compile(dialect=positional)), None)
+    columns = EntryDraft._fields
+    rows = sa.select(*(staged_rows.c[name] for name in columns)).where(sa.true())
+    fold = sqlite.insert(staged_entries).from_select(
+        columns, rows.order_by(staged_rows.c.entry_id, staged_rows.c.seq)
+    )
+    collect = sa.insert(staged_rows).values(_draft_parameters())
+    return Staging(
+        str(collect.compile(dialect=sqlite.dialect(paramstyle="qmark"))),
+        fold.on_conflict_do_update(
+            index_elements=[staged_entries.c.entry_id],
+            set_=_merge(staged_entries.c, fold.excluded),
+        ),
+    )
+
+
+def _draft_parameters() -> dict[str, sa.BindParameter[object]]:
+    return {name: sa.bindparam(name) for name in EntryDraft._fields}
+
+
+_Columns = sa.ColumnCollection[str, sa.ColumnElement[object]]
+
+
+def _merge(old: _Columns, new: _Columns) -> dict[str, sa.ColumnElement[object]]:
+    """Rule 2: what becomes of a staged row when another with its id follows."""
+    agree = sa.and_(
+        *(sa.or_(new[d].is_(None), old[d].is_(None), new[d] == old[d]) for d in DIGESTS)
+    )
+    merged: dict[str, sa.ColumnElement[object]] = {
+        d: sa.case((agree, sa.func.coalesce(new[d], old[d])), else_=new[d]) for d in DIGESTS
+    }
+    kept_quality = sa.case((sa.or_(agree, new["pdq"] == old["pdq"]), old["pdq_quality"]))
+    merged["pdq_quality"] = sa.func.coalesce(new["pdq_quality"], kept_quality)
+    merged["classification"] = sa.func.coalesce(new["classification"], old["classification"])
+    merged["state"] = sa.func.coalesce(new["state"], old["state"])
+    merged["superseded"] = old["superseded"] + sa.case((agree, _ZERO), else_=_ONE)
+    return merged
+
+
+def _update_from_staged() -> sa.Update:
+    old, new = entries.c, staged_entries.c
+    values: dict[str, sa.ColumnElement[object]] = {d: new[d] for d in DIGESTS}
+    values["classification"] = sa.func.coalesce(new.classification, old.classification)
+    values["state"] = sa.func.coalesce(
+        new.state, sa.case((old.state == _WITHDRAWN, _ACTIVE), else_=old.state)
+    )
+    values["pdq_quality"] = sa.func.coalesce(
+        new.pdq_quality, sa.case((old.pdq == new.pdq, old.pdq_quality))
+    )
+    changed = sa.or_(*(old[name].is_distinct_from(value) for name, value in values.items()))
+    return (
+        sa.update(entries)
+        .where(old.list_id == _list_id, old.entry_id == new.entry_id, changed)
+        .values(values)
+    )
+
+
+UPDATE_FROM_STAGED = _update_from_staged()
+"""Rule 3: entries that are there already. Only those that change are written and counted."""
+
+
+def _insert_from_staged() -> sa.Insert:
+    new = staged_entries.c
+    there = sa.exists().where(entries.c.list_id == _list_id, entries.c.entry_id == new.entry_id)
+    rows = (
+        sa.select(
+            sa.cast(_list_id, sa.Integer),
+            new.entry_id,
+            sa.func.coalesce(new.classification, sa.literal_column("''", sa.Text)),
+            sa.func.coalesce(new.state, _ACTIVE),
+            *(new[d] for d in DIGESTS),
+            new.pdq_quality,
+        )
+        .where(~there)
+        .order_by(new.entry_id)
+    )
+    columns = ["list_id", "entry_id", "classification", "state", *DIGESTS, "pdq_quality"]
+    return sa.insert(entries).from_select(columns, rows)
+
+
+INSERT_FROM_STAGED = _insert_from_staged()
+"""Entries that are new, in the order of the primary key, which keeps the B-tree compact."""
+
+WITHDRAW_UNSTAGED = (
+    sa.update(entries)
+    .where(
+        entries.c.list_id == _list_id,
+        entries.c.state == _ACTIVE,
+        ~sa.exists().where(staged_entries.c.entry_id == entries.c.entry_id),
+    )
+    .values(state=_WITHDRAWN)
+)
+"""Rule 4: active entries that a replacing import does not name."""
+
+
+def _recount() -> sa.Select[*tuple[Any, ...]]:
+    is_active = entries.c.state == _ACTIVE
+    active = sa.func.count(sa.case((is_active, _ONE)))
+    return sa.select(
+        active.label("active"),
+        (sa.func.count() - active).label("other"),
+        *(sa.func.count(sa.case((is_active, entries.c[d]))).label(f"active_{d}") for d in DIGESTS),
+    ).where(entries.c.list_id == _list_id)
+
+
+RECOUNT = _recount()
+"""The counts that stand in the list's row."""

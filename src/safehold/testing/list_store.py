@@ -1,0 +1,237 @@
+"""A list store in memory, for tests of what stands above the port.
+
+It passes the same conformance suite as the stores in SQL, and states the rules of
+`safehold.lists.interface` a second time, in plain Python.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from safehold.hashing.model import SignalType
+from safehold.ids import EntryId, ListName
+from safehold.lists.interface import ImportOutcome, ImportPlan, ImportSession, ListReading
+from safehold.lists.model import (
+    Entry,
+    EntryDraft,
+    EntryState,
+    ListInfo,
+    Tier,
+    UnknownListError,
+)
+
+_ACTIVE = frozenset({EntryState.ACTIVE})
+
+
+@dataclasses.dataclass(frozen=True)
+class _Stored:
+    info: ListInfo
+    entries: dict[EntryId, Entry]
+    removed: bool = False
+
+
+class MemoryListStore:
+    """A `ListStore` that forgets everything with the process. For one thread."""
+
+    def __init__(self) -> None:
+        self._lists: dict[ListName, _Stored] = {}
+
+    def lists(self) -> tuple[ListInfo, ...]:
+        """All lists, by name."""
+        return tuple(s.info for _, s in sorted(self._lists.items()) if not s.removed)
+
+    def get(self, name: ListName) -> ListInfo:
+        """One list."""
+        return self._required(name).info
+
+    def entry(self, name: ListName, entry_id: EntryId) -> Entry | None:
+        """One entry in whatever state, or None."""
+        return self._required(name).entries.get(entry_id)
+
+    @contextmanager
+    def reading(
+        self, name: ListName, states: frozenset[EntryState] = _ACTIVE
+    ) -> Iterator[ListReading]:
+        """The list and its entries as they stand now."""
+        stored = self._required(name)
+        chosen = [e for _, e in sorted(stored.entries.items()) if e.state in states]
+        yield ListReading(stored.info, iter(chosen))
+
+    @contextmanager
+    def importing(self, name: ListName) -> Iterator[ImportSession]:
+        """Begin an import into a list, which need not exist yet."""
+        yield _MemoryImportSession(self, name)
+
+    def set_tier(self, name: ListName, tier: Tier, at: dt.datetime) -> ListInfo:
+        """Change the tier of a list; the list afterwards."""
+        stored = self._required(name)
+        if stored.info.tier is not tier:
+            info = dataclasses.replace(stored.info, tier=tier)
+            self._put(dataclasses.replace(stored, info=info), at)
+        return self.get(name)
+
+    def set_state(
+        self, name: ListName, entry_ids: Sequence[EntryId], state: EntryState, at: dt.datetime
+    ) -> int:
+        """Change the state of entries; how many changed."""
+        stored = self._required(name)
+        changed = {
+            entry_id: dataclasses.replace(stored.entries[entry_id], state=state)
+            for entry_id in entry_ids
+            if entry_id in stored.entries and stored.entries[entry_id].state is not state
+        }
+        if changed:
+            self._put(_Stored(stored.info, stored.entries | changed), at)
+        return len(changed)
+
+    def remove(self, name: ListName, at: dt.datetime) -> None:
+        """Remove a list with all its entries."""
+        stored = self._required(name)
+        self._put(_Stored(stored.info, {}, removed=True), at)
+
+    def take_over(
+        self, name: ListName, staged: dict[EntryId, EntryDraft], plan: ImportPlan
+    ) -> tuple[int, int, int]:
+        """Rules 3 to 5: entries added, updated and withdrawn."""
+        stored = self._lists.get(name)
+        if stored is None or stored.removed:
+            stored = self._fresh(name, plan)
+            self._lists[name] = stored
+        entries, added, updated, withdrawn = dict(stored.entries), 0, 0, 0
+        for entry_id, draft in staged.items():
+            old = entries.get(entry_id)
+            entries[entry_id] = _updated(draft, old)
+            added += old is None
+            updated += old is not None and entries[entry_id] != old
+        if plan.replace:
+            for entry_id, entry in entries.items():
+                if entry_id not in staged and entry.state is EntryState.ACTIVE:
+                    entries[entry_id] = dataclasses.replace(entry, state=EntryState.WITHDRAWN)
+                    withdrawn += 1
+        tier = plan.tier or stored.info.tier
+        if added or updated or withdrawn or tier is not stored.info.tier:
+            self._put(_Stored(dataclasses.replace(stored.info, tier=tier), entries), plan.at)
+        return added, updated, withdrawn
+
+    def _fresh(self, name: ListName, plan: ImportPlan) -> _Stored:
+        before = self._lists.get(name)
+        return _Stored(
+            ListInfo(
+                name=name,
+                tier=plan.tier or Tier.SUSPECTED,
+                source=plan.source,
+                created=plan.at,
+                updated=plan.at,
+                version=before.info.version if before else 0,
+                counts=dict.fromkeys(SignalType, 0),
+                active=0,
+                other=0,
+            ),
+            {},
+        )
+
+    def _required(self, name: ListName) -> _Stored:
+        stored = self._lists.get(name)
+        if stored is None or stored.removed:
+            raise UnknownListError
+        return stored
+
+    def _put(self, stored: _Stored, at: dt.datetime) -> None:
+        """Keep a changed list as its next version."""
+        active = [e for e in stored.entries.values() if e.state is EntryState.ACTIVE]
+        info = dataclasses.replace(
+            stored.info,
+            version=stored.info.version + 1,
+            updated=at,
+            counts={s: sum(getattr(e, s.value) is not None for e in active) for s in SignalType},
+            active=len(active),
+            other=len(stored.entries) - len(active),
+        )
+        self._lists[info.name] = dataclasses.replace(stored, info=info)
+
+
+class _MemoryImportSession:
+    def __init__(self, store: MemoryListStore, name: ListName) -> None:
+        self._store = store
+        self._name = name
+        self._staged: dict[EntryId, EntryDraft] = {}
+        self._superseded = 0
+
+    def stage(self, rows: Sequence[EntryDraft]) -> None:
+        """Put rows aside."""
+        for row in rows:
+            old = self._staged.get(row.entry_id)
+            if old is None:
+                self._staged[row.entry_id] = row
+                continue
+            merged, agree = _merged(old, row)
+            self._staged[row.entry_id] = merged
+            self._superseded += not agree
+
+    def apply(self, plan: ImportPlan) -> ImportOutcome:
+        """Take all staged rows over."""
+        added, updated, withdrawn = self._store.take_over(self._name, self._staged, plan)
+        return ImportOutcome(
+            info=self._store.get(self._name),
+            added=added,
+            updated=updated,
+            unchanged=len(self._staged) - added - updated,
+            withdrawn=withdrawn,
+            superseded=self._superseded,
+        )
+
+
+def _merged(old: EntryDraft, new: EntryDraft) -> tuple[EntryDraft, bool]:
+    """Rule 2: the row that stands, and whether the two agreed."""
+    pairs = [
+        (old.md5, new.md5),
+        (old.sha1, new.sha1),
+        (old.sha256, new.sha256),
+        (old.pdq, new.pdq),
+    ]
+    agree = all(a is None or b is None or a == b for a, b in pairs)
+    md5, sha1, sha256, pdq = (
+        [a if b is None else b for a, b in pairs] if agree else [b for _, b in pairs]
+    )
+    same_pdq = agree or (old.pdq is not None and old.pdq == new.pdq)
+    quality = new.pdq_quality
+    if quality is None and same_pdq:
+        quality = old.pdq_quality
+    return (
+        EntryDraft(
+            new.entry_id,
+            old.classification if new.classification is None else new.classification,
+            old.state if new.state is None else new.state,
+            md5,
+            sha1,
+            sha256,
+            pdq,
+            quality,
+        ),
+        agree,
+    )
+
+
+def _updated(draft: EntryDraft, old: Entry | None) -> Entry:
+    """Rule 3: the entry after an import that names it."""
+    classification, state, quality = draft.classification, draft.state, draft.pdq_quality
+    if old is not None:
+        if classification is None:
+            classification = old.classification
+        if state is None and old.state is not EntryState.WITHDRAWN:
+            state = old.state
+        if quality is None and draft.pdq is not None and draft.pdq == old.pdq:
+            quality = old.pdq_quality
+    return Entry(
+        entry_id=draft.entry_id,
+        classification=classification or "",
+        state=state or EntryState.ACTIVE,
+        md5=draft.md5,
+        sha1=draft.sha1,
+        sha256=draft.sha256,
+        pdq=draft.pdq,
+        pdq_quality=quality,
+    )
