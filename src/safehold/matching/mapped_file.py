@@ -1,0 +1,108 @@
+"""The file of a snapshot, mapped for searching and read for checking."""
+
+from __future__ import annotations
+
+import contextlib
+import mmap
+import os
+import stat
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+from safehold.matching import layout
+from safehold.matching.errors import (
+    SnapshotDamagedError,
+    SnapshotForeignError,
+    SnapshotPermissionsError,
+    SnapshotReadError,
+)
+
+
+class MappedFile:
+    """A regular file, open for reading and mapped read-only.
+
+    Attributes:
+        size: its length when it was opened.
+        mapped: its bytes.
+        private: whether it belongs to this user (or to root) and nobody else may touch it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        """Open and map a file.
+
+        Raises:
+            SnapshotReadError: it does not exist, or may not be read.
+            SnapshotPermissionsError: every user of the machine may write to it.
+            SnapshotForeignError: it is empty, or no regular file.
+        """
+        try:
+            self._descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+        except OSError as error:
+            raise SnapshotReadError from error
+        try:
+            found = os.fstat(self._descriptor)
+            if not stat.S_ISREG(found.st_mode):
+                raise SnapshotForeignError
+            if found.st_mode & stat.S_IWOTH:
+                raise SnapshotPermissionsError
+            self.size = found.st_size
+            self.private = found.st_uid in (os.geteuid(), 0) and not found.st_mode & 0o077
+            if self.size == 0:
+                raise SnapshotForeignError
+            self.mapped = mmap.mmap(self._descriptor, self.size, access=mmap.ACCESS_READ)
+        except OSError as error:
+            os.close(self._descriptor)
+            raise SnapshotReadError from error
+        except BaseException:
+            os.close(self._descriptor)
+            raise
+        self._lock = threading.Lock()
+        self._users = 1
+
+    def read(self, length: int) -> bytes:
+        """The first bytes of the file."""
+        try:
+            return os.pread(self._descriptor, length, 0)
+        except OSError as error:
+            raise SnapshotReadError from error
+
+    def intact(self, header: layout.Header, stop: Callable[[], bool]) -> bool:
+        """Compare the checksums of all sections, and that all between them is zero."""
+        with self._lock:
+            if self._users == 0:
+                return False
+            self._users += 1
+        try:
+            if os.fstat(self._descriptor).st_size != header.file_bytes:
+                return False
+            free = header.header_bytes
+            if layout.decode_header(self.read(free)) != header:
+                return False
+            for section in header.sections:
+                gap = os.pread(self._descriptor, section.offset - free, free)
+                found = layout.section_digest(
+                    self._descriptor, section.offset, section.length, stop
+                )
+                if any(gap) or found != section.digest:
+                    return False
+                free = section.offset + section.length
+            return True
+        except SnapshotDamagedError:
+            return False
+        finally:
+            self._release()
+
+    def close(self) -> None:
+        """Close the descriptor when no check uses it, and the map when no array does."""
+        self._release()
+
+    def _release(self) -> None:
+        with self._lock:
+            self._users -= 1
+            if self._users:
+                return
+        os.close(self._descriptor)
+        # Where a search in another thread still reads, the map goes with its last array.
+        with contextlib.suppress(BufferError):
+            self.mapped.close()

@@ -1,0 +1,322 @@
+"""Reading a snapshot: one mapped file holds one version of a list.
+
+The header is checked when the file is opened; the body by `verify_body`, usually in the
+background, while searches already run. Nothing read from the body is used as a place before
+it is bounded, so a damaged body can give wrong answers until it is found out, and never a
+read outside of the file. Once damage is found every search raises `SnapshotDamagedError`.
+
+Snapshot files are never written in place: a new version replaces the file by renaming, and a
+reader keeps the old one. If somebody cuts a mapped file short all the same, the system ends
+the process with SIGBUS; the folder belongs to this user alone for that reason too.
+"""
+
+from __future__ import annotations
+
+import enum
+import threading
+from concurrent.futures import Future
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from safehold.hashing.keyed import KEYED_BYTES, DigestKey
+from safehold.hashing.model import PDQ_BYTES, SignalType
+from safehold.kernels.hamming import BandTables
+from safehold.matching import layout
+from safehold.matching.banded import BandedIndex
+from safehold.matching.errors import (
+    SnapshotClosedError,
+    SnapshotDamagedError,
+    SnapshotKeyError,
+)
+from safehold.matching.exact import ExactTable
+from safehold.matching.interface import PdqHits, SnapshotEntry
+from safehold.matching.linear import SearchOptions, as_words
+from safehold.matching.mapped_file import MappedFile
+
+
+class BodyState(enum.StrEnum):
+    """What is known of the body of a snapshot."""
+
+    UNCHECKED = "unchecked"
+    CHECKING = "checking"
+    INTACT = "intact"
+    DAMAGED = "damaged"
+
+
+class Snapshot:
+    """One version of a list, open for searching; safe for use by several threads."""
+
+    def __init__(
+        self, file: MappedFile, header: layout.Header, key: DigestKey, options: SearchOptions | None
+    ) -> None:
+        """Use `open`; this takes a mapped file whose header was checked."""
+        self._file = file
+        self._header = header
+        self._key = key
+        self._state = BodyState.UNCHECKED
+        self._closed = threading.Event()
+        rows = as_words(self._column("pdq_hashes", "u1").reshape(-1, PDQ_BYTES))
+        tables = BandTables(
+            rows,
+            self._column("band_offsets", "<u4"),
+            self._column("band_rows", "<u4"),
+            self._column("band_signatures", "<u2"),
+            header.bands.specification(),
+        )
+        self._pdq = _GuardedIndex(self, BandedIndex(tables, header.bands, options))
+        self._pdq_entries = self._column("pdq_entries", "<u4")
+        self._pdq_qualities = self._column("pdq_qualities", "u1")
+        self._exact = {
+            s: ExactTable(
+                self._column(f"{s.value}_keys", "u1").reshape(-1, KEYED_BYTES),
+                self._column(f"{s.value}_entries", "<u4"),
+                header.entry_count,
+            )
+            for s in layout.EXACT_SIGNALS
+        }
+        self._places = {s: self._column(f"{s.value}_places", "<u4") for s in layout.EXACT_SIGNALS}
+        self._places[SignalType.PDQ] = self._column("entry_pdq_rows", "<u4")
+        self._classes = self._column("entry_classes", "<u2")
+        self._id_ends = self._column("entry_id_ends", "<u8")
+        self._ids = self._column("entry_ids", "u1")
+
+    @classmethod
+    def open(cls, path: Path, key: DigestKey, options: SearchOptions | None = None) -> Snapshot:
+        """Open a file and check its header.
+
+        Raises:
+            SnapshotReadError: it does not exist, or may not be read.
+            SnapshotPermissionsError: every user of the machine may write to it.
+            SnapshotForeignError, SnapshotVersionError, SnapshotDamagedError: its header.
+            SnapshotKeyError: its exact digests were keyed with another key.
+        """
+        file = MappedFile(path)
+        try:
+            header = layout.decode_header(file.read(layout.header_length(file.read(64), file.size)))
+            if header.key_fingerprint != key.fingerprint():
+                raise SnapshotKeyError
+            return cls(file, header, key, options)
+        except BaseException:
+            file.close()
+            raise
+
+    def __enter__(self) -> Snapshot:
+        """The snapshot itself; leaving the block closes it."""
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        self.close()
+
+    def close(self) -> None:
+        """End its use. The file is unmapped once the last search in another thread ends."""
+        if not self._closed.is_set():
+            self._closed.set()
+            for name in ("_pdq_entries", "_pdq_qualities", "_classes", "_id_ends", "_ids"):
+                setattr(self, name, np.empty(0, np.uint8))
+            self._pdq.drop()
+            self._exact.clear()
+            self._places.clear()
+            self._file.close()
+
+    @property
+    def metadata(self) -> layout.SnapshotMetadata:
+        """What the list says of itself."""
+        return self._header.metadata
+
+    @property
+    def key(self) -> DigestKey:
+        """The key of the exact digests."""
+        return self._key
+
+    @property
+    def entry_count(self) -> int:
+        """How many entries the list has."""
+        return self._header.entry_count
+
+    @property
+    def permissions_ok(self) -> bool:
+        """Whether the file belongs to this user (or to root) and nobody else may touch it."""
+        return self._file.private
+
+    @property
+    def body_state(self) -> BodyState:
+        """What is known of the body."""
+        return self._state
+
+    @property
+    def pdq(self) -> _GuardedIndex:
+        """The index of PDQ hashes; its rows are mapped by `pdq_entry_numbers`."""
+        self._check()
+        return self._pdq
+
+    def pdq_entry_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The entries of rows of the PDQ index; int64 of the same shape."""
+        self._check()
+        entries = self._pdq_entries[rows].astype(np.int64)
+        if entries.size and int(entries.max()) >= self.entry_count:
+            self._mark_damaged()
+        return entries
+
+    def pdq_quality(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The PDQ quality of rows, 255 where the list does not tell it."""
+        self._check()
+        return self._pdq_qualities[rows]
+
+    def exact(self, signal: SignalType, keyed: list[bytes]) -> list[NDArray[np.int64]]:
+        """For each keyed digest the numbers of all entries that have it."""
+        self._check()
+        try:
+            return self._exact[signal].find_many(keyed)
+        except SnapshotDamagedError:
+            self._mark_damaged()
+            raise
+
+    def signals_of(self, number: int) -> frozenset[SignalType]:
+        """Which digests an entry has."""
+        return frozenset(s for s in SignalType if self._place(s, number) is not None)
+
+    def entry(self, number: int) -> SnapshotEntry:
+        """An entry by its number, 0 to `entry_count` - 1; IndexError beyond."""
+        self._check()
+        if not 0 <= number < self.entry_count:
+            raise IndexError("no such entry")
+        row = self._place(SignalType.PDQ, number)
+        quality = layout.UNKNOWN_QUALITY if row is None else int(self._pdq_qualities[row])
+        return SnapshotEntry(
+            self.entry_id(number),
+            self.classification(number),
+            self._exact_digest(SignalType.MD5, number),
+            self._exact_digest(SignalType.SHA1, number),
+            self._exact_digest(SignalType.SHA256, number),
+            None if row is None else self._pdq.hash_of(row),
+            None if quality == layout.UNKNOWN_QUALITY else quality,
+        )
+
+    def entry_id(self, number: int) -> str:
+        """The id of an entry within its list."""
+        self._check()
+        start = int(self._id_ends[number - 1]) if number else 0
+        end = int(self._id_ends[number])
+        if not start < end <= min(len(self._ids), start + layout.MAX_ENTRY_ID_BYTES):
+            self._mark_damaged()
+        try:
+            return self._ids[start:end].tobytes().decode("utf-8")
+        except UnicodeDecodeError:
+            self._mark_damaged()
+            raise SnapshotDamagedError from None
+
+    def classification(self, number: int) -> str:
+        """The classification of an entry; empty when unknown."""
+        self._check()
+        word = int(self._classes[number])
+        if word >= len(self._header.classifications):
+            self._mark_damaged()
+        return self._header.classifications[word]
+
+    def verify_body(self) -> bool:
+        """Read the whole file and compare every checksum; gives whether it is intact.
+
+        If not, this and every later search finds the snapshot damaged. Closing the snapshot
+        meanwhile ends the check, without a finding.
+
+        Raises:
+            SnapshotClosedError: it is closed, or was closed meanwhile.
+        """
+        self._check()
+        self._state = BodyState.CHECKING
+        try:
+            intact = self._file.intact(self._header, self._closed.is_set)
+        except OSError:
+            intact = False
+        if self._closed.is_set():
+            raise SnapshotClosedError
+        self._state = BodyState.INTACT if intact else BodyState.DAMAGED
+        return intact
+
+    def verify_in_background(self) -> Future[bool]:
+        """Run `verify_body` in a thread of its own that does not keep the process alive."""
+        future: Future[bool] = Future()
+
+        def run() -> None:
+            try:
+                future.set_result(self.verify_body())
+            except Exception as error:  # noqa: BLE001 - it goes to whoever asks the future
+                future.set_exception(error)
+
+        threading.Thread(target=run, name="snapshot-check", daemon=True).start()
+        return future
+
+    def _check(self) -> None:
+        if self._closed.is_set():
+            raise SnapshotClosedError
+        if self._state is BodyState.DAMAGED:
+            raise SnapshotDamagedError
+
+    def _mark_damaged(self) -> None:
+        self._state = BodyState.DAMAGED
+        raise SnapshotDamagedError
+
+    def _column(self, name: str, dtype: str) -> NDArray[Any]:
+        section = self._header.section(name)
+        if section is None:
+            return np.empty(0, dtype)
+        count = section.length // np.dtype(dtype).itemsize
+        return np.frombuffer(self._file.mapped, dtype, count, section.offset)
+
+    def _place(self, signal: SignalType, number: int) -> int | None:
+        """Where an entry's digest of a signal type stands, or None."""
+        self._check()
+        column = self._places[signal]
+        place = int(column[number]) if len(column) else layout.NO_PLACE
+        if place == layout.NO_PLACE:
+            return None
+        if place >= (len(self._pdq) if signal is SignalType.PDQ else len(self._exact[signal])):
+            self._mark_damaged()
+        return place
+
+    def _exact_digest(self, signal: SignalType, number: int) -> bytes | None:
+        place = self._place(signal, number)
+        return None if place is None else self._exact[signal].key(place)
+
+
+class _GuardedIndex:
+    """The index of a snapshot; it refuses once the snapshot is damaged or closed."""
+
+    def __init__(self, owner: Snapshot, index: BandedIndex) -> None:
+        self._owner = owner
+        self._index: BandedIndex | None = index
+
+    def __len__(self) -> int:
+        return 0 if self._index is None else len(self._index)
+
+    def search(self, queries: NDArray[np.uint8], threshold: int) -> PdqHits:
+        """See `interface.PdqIndex`."""
+        self._owner._check()
+        index = self._index
+        if index is None:
+            raise SnapshotClosedError
+        try:
+            return index.search(queries, threshold)
+        except SnapshotDamagedError:
+            self._owner._mark_damaged()
+            raise
+
+    def hash_of(self, row: int) -> bytes:
+        """The 32 bytes of a row."""
+        if self._index is None:
+            raise SnapshotClosedError
+        return self._index.hash_of(row)
+
+    def drop(self) -> None:
+        """Let the mapped arrays go."""
+        self._index = None
