@@ -16,7 +16,8 @@ def distances(rows: NDArray[np.uint64], queries: NDArray[np.uint64]) -> NDArray[
         queries: uint64, shape (m, 4).
     """
     differing = np.bitwise_count(queries[:, None, :] ^ rows[None, :, :])
-    return differing.sum(axis=2, dtype=np.int64)
+    total: NDArray[np.int64] = differing.sum(axis=2, dtype=np.int64)
+    return total
 
 
 def range_search(
@@ -37,7 +38,8 @@ def band_keys(rows: NDArray[np.uint64], start: int, width: int) -> NDArray[np.ui
         :, start : start + width
     ]
     weights = np.left_shift(np.uint64(1), np.arange(width, dtype=np.uint64))
-    return (bits.astype(np.uint64) * weights).sum(axis=1, dtype=np.uint64).astype(np.uint32)
+    keys: NDArray[np.uint64] = (bits.astype(np.uint64) * weights).sum(axis=1, dtype=np.uint64)
+    return keys.astype(np.uint32)
 
 
 def build_band(

@@ -104,9 +104,13 @@ class BandedIndex:
         """The bands of this index."""
         return self._layout
 
+    def chosen(self, threshold: int) -> Method:
+        """What AUTO takes at a threshold."""
+        return Method.LINEAR if self._choose(threshold, Method.AUTO) is None else Method.BANDED
+
     def hash_of(self, row: int) -> bytes:
         """The 32 bytes of a row."""
-        return self._tables.rows[row].tobytes()
+        return bytes(self._tables.rows[row].data)
 
     def search(
         self, queries: NDArray[np.uint8], threshold: int, method: Method = Method.AUTO

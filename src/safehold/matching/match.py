@@ -31,6 +31,7 @@ from safehold.hashing.model import (
     VariantDigests,
 )
 from safehold.ids import EntryId, ListName
+from safehold.matching.interface import SnapshotEntry
 from safehold.matching.layout import EXACT_SIGNALS, UNKNOWN_QUALITY
 from safehold.matching.snapshot import Snapshot
 
@@ -174,10 +175,13 @@ class Matcher:
             near = self._near(snapshot, questions, len(items))
             for owner, item in enumerate(items):
                 found = _equal(snapshot, item.exact)
+                equal: dict[int, set[SignalType]] = {}
+                for one in found:
+                    equal.setdefault(one.number, set()).add(one.signal)
                 conflicts = {
                     number
-                    for number in {one.number for one in found}
-                    if self._contradicts(snapshot, number, found, (questions, owner))
+                    for number, signals in equal.items()
+                    if self._contradicts(snapshot.entry(number), signals, questions, owner)
                 }
                 found += near[owner]
                 found.sort(key=lambda one: (one.number, _SIGNAL_ORDER[one.signal]))
@@ -216,15 +220,9 @@ class Matcher:
         return found
 
     def _contradicts(
-        self,
-        snapshot: Snapshot,
-        number: int,
-        found: Sequence[_Found],
-        item: tuple[_Questions, int],
+        self, entry: SnapshotEntry, equal: set[SignalType], questions: _Questions, owner: int
     ) -> bool:
-        """Whether a digest of an entry contradicts one of it that is equal (rule 4)."""
-        entry = snapshot.entry(number)
-        equal = {one.signal for one in found if one.number == number}
+        """Whether a digest of an entry contradicts those of it that are equal (rule 4)."""
         if any(
             getattr(entry, signal.value) is not None and signal not in equal
             for signal in EXACT_SIGNALS
@@ -233,7 +231,6 @@ class Matcher:
         quality = UNKNOWN_QUALITY if entry.pdq_quality is None else entry.pdq_quality
         if entry.pdq is None or quality < self._options.quality_floor:
             return False
-        questions, owner = item
         distance = questions.nearest(owner, entry.pdq)
         return distance is not None and distance > self._options.contradiction_distance
 

@@ -144,6 +144,16 @@ class Snapshot:
         return self._header.entry_count
 
     @property
+    def sections(self) -> tuple[layout.Section, ...]:
+        """Where each section of the file stands."""
+        return self._header.sections
+
+    @property
+    def band_widths(self) -> tuple[int, ...]:
+        """Bits of each band of the PDQ tables; none where searches are linear."""
+        return self._header.bands.widths
+
+    @property
     def permissions_ok(self) -> bool:
         """Whether the file belongs to this user (or to root) and nobody else may touch it."""
         return self._file.private
