@@ -27,8 +27,8 @@ class Decoder(Protocol):
 
     Attributes:
         width, height: size of the first frame, in pixels, as stored (never turned).
-        frame_count: frames found, counted no further than one past
-            `MediaLimits.max_sequence_frames`.
+        frame_count: frames found; those beyond `MediaLimits.max_sequence_frames` need not be
+            counted exactly.
         damaged: whether something was found missing or broken so far.
     """
 

@@ -80,7 +80,7 @@ class OpenedPicture:
         self.format = name
         self.width = decoder.width
         self.height = decoder.height
-        self.frame_count = decoder.frame_count
+        self.frame_count = min(decoder.frame_count, limits.max_sequence_frames + 1)
         self._decoder = decoder
         self._limits = limits
         self._lost_frames = False

@@ -131,4 +131,5 @@ def _unpremultiply(colour: NDArray[np.uint8], alpha: NDArray[np.uint8]) -> NDArr
     if colour.ndim == 3:
         weight = weight[:, :, None]
     plain = (colour.astype(np.uint32) * 255 + weight // 2) // weight
-    return np.minimum(plain, 255).astype(np.uint8)
+    clipped: NDArray[np.uint32] = np.minimum(plain, 255)
+    return clipped.astype(np.uint8)

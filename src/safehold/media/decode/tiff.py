@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import pyvips
 
 from safehold.media.decode import tiff_ifd, vips
@@ -12,8 +10,6 @@ from safehold.media.decode.pillow import PillowFrames
 from safehold.media.decode.pixels import frame_from_array, inks_to_rgb
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault, Frame
-
-_PREMULTIPLIED: Final = 1
 
 
 class TiffDecoder:
@@ -37,6 +33,7 @@ class TiffDecoder:
         """Page `index`."""
         page = self._pages[index]
         check_pixels(page.width, page.height, self._limits)
+        self.damaged |= page.cut
         if not _only_pillow(page):
             try:
                 return self._read(index, page, lenient=False)
@@ -70,12 +67,8 @@ class TiffDecoder:
         samples = vips.samples_of(image)
         if page.photometric == tiff_ifd.SEPARATED and image.bands >= 4:
             return Frame(index, inks_to_rgb(samples))
-        return frame_from_array(
-            index,
-            samples,
-            has_alpha=page.extra_sample > 0,
-            premultiplied=page.extra_sample == _PREMULTIPLIED,
-        )
+        # Premultiplied colour was divided by its opacity already, by libvips.
+        return frame_from_array(index, samples, has_alpha=page.extra_sample > 0)
 
 
 def _only_pillow(page: tiff_ifd.TiffPage) -> bool:

@@ -10,6 +10,9 @@ import struct
 from dataclasses import dataclass
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 _WIDTH: Final = 256
 _HEIGHT: Final = 257
 _BITS: Final = 258
@@ -20,12 +23,12 @@ _EXTRA_SAMPLES: Final = 338
 _WANTED: Final = frozenset(
     {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES}
 )
-# Field types that hold whole numbers, and their struct codes: BYTE, SHORT, LONG, LONG8.
-_CODES: Final = {1: "B", 3: "H", 4: "I", 16: "Q"}
+# Where the strips or tiles are, and how long they are.
+_PLACES: Final = ((273, 279), (324, 325))
+# Field types that hold whole numbers, and their codes: BYTE, SHORT, LONG, LONG8.
+_CODES: Final = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
 
 JPEG_COMPRESSION: Final = 7
-MIN_IS_WHITE: Final = 0
-MIN_IS_BLACK: Final = 1
 SEPARATED: Final = 5
 YCBCR: Final = 6
 CIELAB: Final = 8
@@ -38,6 +41,7 @@ class TiffPage:
     Attributes:
         extra_sample: meaning of the first extra sample: 0 none or unspecified, 1 premultiplied
             alpha, 2 plain alpha.
+        cut: whether strips or tiles lie beyond the end of the file.
     """
 
     width: int
@@ -47,6 +51,7 @@ class TiffPage:
     photometric: int
     samples: int
     extra_sample: int
+    cut: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +89,12 @@ def _read_directory(data: bytes, at: int, order: str, *, big: bool) -> tuple[Tif
     if count * entry_size > len(data) - at:
         raise struct.error
     fields: dict[int, int] = {}
+    entries: dict[int, int] = {}
     for entry in range(at, at + count * entry_size, entry_size):
         tag, kind = struct.unpack_from(order + "HH", data, entry)
+        entries.setdefault(tag, entry)
         if tag in _WANTED and kind in _CODES and tag not in fields:
-            fields[tag] = _first_value(data, entry, order, kind, big=big)
+            fields[tag] = int(_values(data, entry, order, big=big, most=1)[0])
     end = at + count * entry_size
     # Many writers leave the last link out when the directory ends the file.
     following = struct.unpack_from(order + offset_code, data, end)[0] if end < len(data) else 0
@@ -99,16 +106,38 @@ def _read_directory(data: bytes, at: int, order: str, *, big: bool) -> tuple[Tif
         photometric=fields.get(_PHOTOMETRIC, 1),
         samples=fields.get(_SAMPLES, 1),
         extra_sample=fields.get(_EXTRA_SAMPLES, 0),
+        cut=any(
+            _is_cut(data, (entries[places], entries[lengths]), order, big=big)
+            for places, lengths in _PLACES
+            if places in entries and lengths in entries
+        ),
     )
     return page, following
 
 
-def _first_value(data: bytes, entry: int, order: str, kind: int, *, big: bool) -> int:
-    """The first value of a field, which stands in the entry when all values fit there."""
+def _values(
+    data: bytes, entry: int, order: str, *, big: bool, most: int | None = None
+) -> NDArray[np.uint64]:
+    """The values of a field, at most `most`; they stand in the entry when all fit there."""
     code, room = ("Q", 8) if big else ("I", 4)
-    (count,) = struct.unpack_from(order + code, data, entry + 4)
+    kind, count = struct.unpack_from(f"{order}H{code}", data, entry + 2)
+    if kind not in _CODES or not count:
+        raise struct.error
+    item = np.dtype(order + _CODES[kind])
     at = entry + 4 + room
-    if count * struct.calcsize(_CODES[kind]) > room:
+    if count * item.itemsize > room:
         (at,) = struct.unpack_from(order + code, data, at)
-    (value,) = struct.unpack_from(order + _CODES[kind], data, at)
-    return int(value)
+    wanted = count if most is None else min(count, most)
+    if at + wanted * item.itemsize > len(data):
+        raise struct.error
+    return np.frombuffer(data, item, wanted, at).astype(np.uint64)
+
+
+def _is_cut(data: bytes, entries: tuple[int, int], order: str, *, big: bool) -> bool:
+    """Whether a strip or tile, of the two fields at `entries`, ends beyond the file."""
+    places, lengths = (_values(data, entry, order, big=big) for entry in entries)
+    shared = min(len(places), len(lengths))
+    limit = np.uint64(len(data))
+    return bool(
+        np.any(places[:shared] > limit) or np.any(lengths[:shared] > limit - places[:shared])
+    )

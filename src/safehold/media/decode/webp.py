@@ -20,7 +20,7 @@ class WebpDecoder:
         check_pixels(layout.width, layout.height, limits)
         self.width = layout.width
         self.height = layout.height
-        self.frame_count = min(layout.frame_count, limits.max_sequence_frames + 1)
+        self.frame_count = layout.frame_count
         self.damaged = layout.cut or layout.missing > 0
         self._layout = layout
         self._limits = limits
