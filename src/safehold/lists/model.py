@@ -148,6 +148,11 @@ class UnknownListError(UsageError):
     default_message = "There is no list of that name."
     default_hint = "'safehold list show' names the lists there are."
 
+    @classmethod
+    def named(cls, name: ListName) -> UnknownListError:
+        """With the name, which is checked and so safe to show."""
+        return cls(f"There is no list named '{name}'.")
+
 
 class ListFileError(UsageError):
     """A list file that cannot be read as a whole."""
@@ -162,6 +167,11 @@ class SnapshotMissingError(SafeholdError):
     code = "snapshot_missing"
     default_message = "The list has no snapshot to match with."
     default_hint = "Add its file again, or run a command that opens it through the list store."
+
+    @classmethod
+    def named(cls, name: ListName) -> SnapshotMissingError:
+        """With the name, which is checked and so safe to show."""
+        return cls(f"The list '{name}' has no snapshot to match with.")
 
 
 def list_name(text: str) -> ListName:

@@ -232,14 +232,14 @@ def _database_errors() -> Iterator[None]:
 def _required(connection: sa.Connection, name: ListName) -> sa.Row[Any]:
     row = connection.execute(sql.SELECT_LIST, {"of_name": name}).one_or_none()
     if row is None:
-        raise UnknownListError
+        raise UnknownListError.named(name)
     return row
 
 
 def _locked(connection: sa.Connection, name: ListName) -> sa.Row[Any]:
     row = connection.execute(sql.LOCK_LIST, {"of_name": name}).one_or_none()
     if row is None or row.removed is not None:
-        raise UnknownListError
+        raise UnknownListError.named(name)
     return row
 
 

@@ -136,7 +136,7 @@ class MemoryListStore:
     def _required(self, name: ListName) -> _Stored:
         stored = self._lists.get(name)
         if stored is None or stored.removed:
-            raise UnknownListError
+            raise UnknownListError.named(name)
         return stored
 
     def _put(self, stored: _Stored, at: dt.datetime) -> None:

@@ -1,0 +1,154 @@
+"""From the store to a snapshot: what matching opens.
+
+Only active entries go in. A snapshot belongs to one version of its list; when `current` is of
+that version already, there is nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from safehold.clock import Clock
+from safehold.ids import ListName
+from safehold.lists.folders import ListFolder, Pointer, folder_errors
+from safehold.lists.interface import ListStore
+from safehold.lists.model import Entry, ListInfo
+from safehold.matching.interface import SnapshotEntry
+
+if TYPE_CHECKING:
+    from safehold.matching.layout import SnapshotMetadata
+
+BuildProgress = Callable[[int], None]
+"""Called with the number of entries that were written so far."""
+
+
+class WriteSnapshot(Protocol):
+    """`safehold.matching.snapshot_writer.write_snapshot`, or a stand-in."""
+
+    def __call__(
+        self,
+        path: Path,
+        entries: Iterator[SnapshotEntry],
+        metadata: SnapshotMetadata,
+        key_fingerprint: bytes,
+        progress: BuildProgress | None = None,
+    ) -> int:
+        """Write one file, atomically; how many entries it has."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltSnapshot:
+    """What a build left.
+
+    Attributes:
+        path: the snapshot that is now current.
+        info: the list at that version.
+        written: whether it was written now; False when it was there already.
+    """
+
+    path: Path
+    info: ListInfo
+    written: bool
+
+
+class SnapshotBuilder:
+    """Builds the snapshots of lists below one folder.
+
+    Args:
+        store: where entries are kept.
+        folder: the folder of all lists' snapshots; made if absent, mode 0700.
+        key_fingerprint: of the key under which the store's digests are keyed.
+        clock: tells when a snapshot was built.
+        write: writes a snapshot; by default the real writer.
+    """
+
+    def __init__(
+        self,
+        store: ListStore,
+        folder: Path,
+        key_fingerprint: bytes,
+        clock: Clock,
+        write: WriteSnapshot | None = None,
+    ) -> None:
+        self._store = store
+        self._folder = folder
+        self._key_fingerprint = key_fingerprint
+        self._clock = clock
+        self._write = write
+
+    def build(
+        self, name: ListName, *, force: bool = False, progress: BuildProgress | None = None
+    ) -> BuiltSnapshot:
+        """Make the current snapshot that of the list's present version.
+
+        Safe to kill at any moment: `current` names a whole snapshot before and after.
+
+        Args:
+            name: the list.
+            force: write even if there is one, for example because it is damaged.
+            progress: called while entries are written.
+
+        Raises:
+            UnknownListError: there is no such list.
+            SnapshotWriteError: no space, or the folder cannot be written.
+        """
+        self._store.get(name)  # An unknown list leaves no lock file behind.
+        place = ListFolder(self._folder, name)
+        with folder_errors(), place.locked():
+            with self._store.reading(name) as reading:
+                info = reading.info
+                pointer = Pointer.to(info)
+                path = place.snapshot(pointer)
+                stands = not force and place.current() == pointer and path.is_file()
+                if not stands:
+                    place.make()
+                    self._writer()(
+                        path,
+                        (_snapshot_entry(entry) for entry in reading.entries),
+                        self._metadata(info),
+                        self._key_fingerprint,
+                        progress,
+                    )
+            if not stands:
+                place.point_to(pointer)
+            place.sweep(pointer)
+        return BuiltSnapshot(path, info, written=not stands)
+
+    def is_current(self, info: ListInfo) -> bool:
+        """Whether the current snapshot is of the list as given."""
+        place = ListFolder(self._folder, info.name)
+        pointer = Pointer.to(info)
+        return place.current() == pointer and place.snapshot(pointer).is_file()
+
+    def _writer(self) -> WriteSnapshot:
+        if self._write is not None:
+            return self._write
+        from safehold.matching.snapshot_writer import write_snapshot
+
+        return write_snapshot
+
+    def _metadata(self, info: ListInfo) -> SnapshotMetadata:
+        from safehold.matching.layout import SnapshotMetadata
+
+        extra: dict[str, Any] = {
+            "version": info.version,
+            "updated": info.updated.isoformat(),
+            "source": info.source,
+        }
+        return SnapshotMetadata(info.name, info.tier.value, self._clock.now(), extra)
+
+
+def _snapshot_entry(entry: Entry) -> SnapshotEntry:
+    return SnapshotEntry(
+        entry.entry_id,
+        entry.classification,
+        entry.md5,
+        entry.sha1,
+        entry.sha256,
+        entry.pdq,
+        entry.pdq_quality,
+    )
