@@ -35,6 +35,9 @@ ONE_THREAD = {
 }
 """For the groups that stand for one core."""
 
+BUSY = 0.15
+"""Cores of other work from which on a row says that the machine was not quiet."""
+
 GROUPS = ("files", "matching", "scan")
 
 
@@ -61,7 +64,7 @@ def _command(group: str, quick: bool) -> tuple[list[str], dict[str, str]]:
         return [script, "--rounds", "3" if quick else "9"], ONE_THREAD
     if group == "scan":
         return [script, *(["--files", "300", "--rounds", "1"] if quick else [])], {}
-    return [str(HERE / "bench.py"), "--matching-rows", "quick" if quick else "full"], ONE_THREAD
+    return [script, *(["--rows", "1000000", "--rounds", "3"] if quick else [])], ONE_THREAD
 
 
 def show(console: Console, rows: list[Row]) -> None:
@@ -79,9 +82,15 @@ def show(console: Console, rows: list[Row]) -> None:
             f"{_number(row.ratio)}x",
             "" if row.bar is None else f"{sign}{row.bar:g}x",
             met,
-            row.note,
+            _remark(row),
         )
     console.print(table)
+
+
+def _remark(row: Row) -> str:
+    if row.others_busy < BUSY:
+        return row.note
+    return f"{row.note} [yellow](beside other work on {row.others_busy:.1f} cores)[/]".strip()
 
 
 def _number(spread: Spread) -> str:

@@ -37,6 +37,8 @@ WEB = (1600, 1004)
 """1.6 megapixels."""
 SMALL = (640, 480)
 
+SMOOTH = 0.0
+"""No noise at all, as in a rendered picture."""
 CALM = 2.5
 """Noise of a well-lit picture; its 12-megapixel JPEG of quality 88 has 1 to 2 MB."""
 DETAILED = 5.0
@@ -145,6 +147,14 @@ def _fine_jpeg(picture: Image.Image, subsampling: str = "4:2:0") -> bytes:
     return _jpeg(picture, 93, subsampling)
 
 
+def _png(picture: Image.Image) -> bytes:
+    return encode(picture, "PNG", compress_level=6)
+
+
+def _webp(picture: Image.Image) -> bytes:
+    return encode(picture, "WEBP", quality=80, method=2)
+
+
 _444 = functools.partial(_jpeg, subsampling="4:4:4")
 _FINE_444 = functools.partial(_fine_jpeg, subsampling="4:4:4")
 
@@ -169,10 +179,10 @@ _FILES = (
         lambda p: encode(p, "JPEG", quality=88, progressive=True),
         NO_BAR,
     ),
-    _File("PNG 12 MP", PHONE, lambda p: encode(p, "PNG", compress_level=6), Bar(3.0)),
-    _File(
-        "WebP 12 MP", PHONE, lambda p: encode(p, "WEBP", quality=80, method=2), Bar(3.0), DETAILED
-    ),
+    _File("PNG 12 MP, smooth", PHONE, _png, Bar(3.0), SMOOTH),
+    _File("PNG 12 MP, calm", PHONE, _png, Bar(3.0)),
+    _File("WebP 12 MP, calm", PHONE, _webp, Bar(3.0)),
+    _File("WebP 12 MP, detailed", PHONE, _webp, Bar(3.0), DETAILED),
 )
 
 

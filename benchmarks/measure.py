@@ -56,6 +56,8 @@ class Row:
         bar: what the ratio should reach; None for a figure without a bar.
         at_most: the ratio should be at most the bar instead of at least.
         note: for example by how many bits the two hashes differ.
+        others_busy: cores that other processes of the machine used meanwhile; a row that was
+            measured beside much other work proves little.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Row:
     bar: float | None = None
     at_most: bool = False
     note: str = ""
+    others_busy: float = 0.0
 
     @property
     def met(self) -> bool | None:
@@ -108,6 +111,28 @@ class Contest:
     note: str = ""
 
 
+class Neighbours:
+    """How many cores the rest of the machine keeps busy, from /proc/stat, proc(5)."""
+
+    def __init__(self) -> None:
+        self._begin = time.perf_counter()
+        self._before = self._others()
+
+    def busy(self) -> float:
+        """Cores used by other processes since this was made, on the average."""
+        passed = max(time.perf_counter() - self._begin, 1e-6)
+        return max(0.0, (self._others() - self._before) / passed)
+
+    @staticmethod
+    def _others() -> float:
+        """CPU seconds of the whole machine less this process's and its ended children's."""
+        first = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+        # user, nice, system, idle, iowait, irq, softirq, steal
+        spent = sum(int(first[field]) for field in (0, 1, 2, 5, 6, 7))
+        own = os.times()
+        return spent / os.sysconf("SC_CLK_TCK") - sum(own[:4])
+
+
 def timed(work: Callable[[], object], repeat: int = 1) -> float:
     """Milliseconds for one call, averaged over `repeat` calls."""
     begin = time.perf_counter()
@@ -125,6 +150,7 @@ def repeats_for(work: Callable[[], object], least_ms: float = 20.0) -> int:
 def contend(contest: Contest, rounds: int) -> Row:
     """Warm both up, then let them take turns (A B A B ...) for some rounds."""
     ours_repeat, peer_repeat = repeats_for(contest.ours), repeats_for(contest.peer)
+    neighbours = Neighbours()
     ours, peer = [], []
     for _ in range(rounds):
         ours.append(timed(contest.ours, ours_repeat))
@@ -140,14 +166,29 @@ def contend(contest: Contest, rounds: int) -> Row:
         bar=contest.bar.value,
         at_most=at_most,
         note=contest.note,
+        others_busy=round(neighbours.busy(), 2),
     )
 
 
 def pin(core: int | None = None) -> int:
-    """Keep this process on one core, the last of those allowed unless said; gives its number."""
-    chosen = max(os.sched_getaffinity(0)) if core is None else core
+    """Keep this process on one core, the idlest of those allowed unless said; gives its number."""
+    chosen = idlest() if core is None else core
     os.sched_setaffinity(0, {chosen})
     return chosen
+
+
+def idlest(seconds: float = 0.5) -> int:
+    """Which of the allowed cores had the least to do for some time."""
+
+    def idle() -> dict[int, int]:
+        lines = [line.split() for line in Path("/proc/stat").read_text().splitlines()]
+        cores = [line for line in lines if line[0].startswith("cpu") and line[0] != "cpu"]
+        return {int(line[0][3:]): int(line[4]) for line in cores}
+
+    before = idle()
+    time.sleep(seconds)
+    after = idle()
+    return max(os.sched_getaffinity(0), key=lambda core: (after[core] - before[core], core))
 
 
 def machine() -> dict[str, Any]:
