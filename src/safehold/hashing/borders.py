@@ -20,9 +20,10 @@ class BorderOptions:
     """What counts as a border.
 
     Attributes:
-        tolerances: largest difference in any channel from the border's colour, in levels; each
-            is tried. A wide one allows for the noise of strong compression, a narrow one spares
-            pictures that are dark or pale at their edge.
+        tolerance: largest difference in any channel from the border's colour, in levels: wide,
+            to allow for the noise of strong compression.
+        narrow_tolerance: a second one that is tried, for pictures that are dark or pale at
+            their edge and would lose some of it to the wide one.
         stray_share: share of a line's pixels that may differ more.
         min_share: smallest share of a side that must go for a trim to be worth a variant.
         min_side: smallest side in pixels that must remain.
@@ -31,7 +32,8 @@ class BorderOptions:
         rounds: how many borders within one another are taken off.
     """
 
-    tolerances: tuple[int, ...] = (28, 10)
+    tolerance: int = 28
+    narrow_tolerance: int = 10
     stray_share: float = 0.03
     min_share: float = 0.01
     min_side: int = 4 * MIN_SIDE
@@ -59,7 +61,7 @@ def trim_border(pixels: NDArray[np.uint8], options: BorderOptions, tolerance: in
     Args:
         pixels: uint8, (height, width) or (height, width, 3).
         options: what counts as a border.
-        tolerance: one of the options' tolerances.
+        tolerance: the wide or the narrow one.
 
     Returns None when there is no border, when too little would remain, or when the whole
     picture is uniform.

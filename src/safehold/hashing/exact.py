@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Iterable
 
 from safehold.hashing.model import ExactDigests
 
@@ -13,13 +15,33 @@ CHUNK_BYTES = 256 * 1024
 def exact_digests(data: bytes | memoryview) -> ExactDigests:
     """Digests of a buffer, which is walked through once."""
     view = memoryview(data).cast("B")
+    return _digest(view[at : at + CHUNK_BYTES] for at in range(0, len(view), CHUNK_BYTES))
+
+
+def exact_digests_of_descriptor(descriptor: int) -> ExactDigests:
+    """Digests of an open file of any size, from its start, in flat memory.
+
+    Raises OSError as reading does.
+    """
+
+    def chunks() -> Iterable[bytes]:
+        at = 0
+        while chunk := os.pread(descriptor, CHUNK_BYTES, at):
+            at += len(chunk)
+            yield chunk
+
+    return _digest(chunks())
+
+
+def _digest(chunks: Iterable[bytes | memoryview]) -> ExactDigests:
     # md5 and sha1 are the field's list formats; nothing here relies on them as signatures.
     md5 = hashlib.md5(usedforsecurity=False)
     sha1 = hashlib.sha1(usedforsecurity=False)
     sha256 = hashlib.sha256()
-    for start in range(0, len(view), CHUNK_BYTES):
-        chunk = view[start : start + CHUNK_BYTES]
+    size = 0
+    for chunk in chunks:
         md5.update(chunk)
         sha1.update(chunk)
         sha256.update(chunk)
-    return ExactDigests(md5.digest(), sha1.digest(), sha256.digest(), len(view))
+        size += len(chunk)
+    return ExactDigests(md5.digest(), sha1.digest(), sha256.digest(), size)

@@ -54,9 +54,11 @@ def _trims(
     pixels: NDArray[np.uint8], borders: BorderOptions
 ) -> Iterator[tuple[list[str], NDArray[np.uint8]]]:
     yield [], pixels
-    for tolerance in borders.tolerances:
+    for name, tolerance in (
+        ("trimmed", borders.tolerance),
+        ("trimmed_narrow", borders.narrow_tolerance),
+    ):
         part = pixels
-        name = "trimmed" if tolerance == borders.tolerances[0] else f"trimmed{tolerance}"
         for trim in range(1, borders.rounds + 1):
             box = trim_border(part, borders, tolerance)
             if box is None:

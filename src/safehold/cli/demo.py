@@ -1,0 +1,8 @@
+"""`safehold demo`."""
+
+EXAMPLE = "Example: safehold demo"
+
+
+def demo() -> int:
+    """Demo."""
+    return 0

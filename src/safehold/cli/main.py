@@ -1,0 +1,106 @@
+"""The command `safehold`: its subcommands, and what becomes of errors.
+
+Exit codes: 0 nothing found, 1 something found, 2 nothing found but something could not be
+checked, 64 the command line or its input cannot be used, 70 an internal error.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from safehold import __version__
+from safehold.cli import demo, hash_command, lists, scan
+from safehold.cli.console import note
+from safehold.errors import SafeholdError, UsageError
+
+EXIT_USAGE = 64
+EXIT_INTERNAL = 70
+EXIT_INTERRUPTED = 130
+
+app = typer.Typer(
+    name="safehold",
+    no_args_is_help=True,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help=(
+        "Find listed abuse imagery and its edits in files, folders and archives.\n\n"
+        "A match is a reason to look, and says nothing about any person."
+    ),
+    epilog="Example: safehold list add partner hashes.csv --tier confirmed && safehold scan /srv",
+)
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        print(f"safehold {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    context: typer.Context,
+    home: Annotated[
+        Path | None,
+        typer.Option(
+            "--home", metavar="DIR", help="The data folder. Default: SAFEHOLD_HOME, or the XDG one."
+        ),
+    ] = None,
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Show the version."),
+    ] = False,
+) -> None:
+    """Options that stand before the command."""
+    context.obj = home
+
+
+app.command("scan", epilog=scan.EXAMPLE)(scan.scan)
+app.command("hash", epilog=hash_command.EXAMPLE)(hash_command.hash_paths)
+app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
+app.add_typer(lists.app, name="list")
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run one command line; returns its exit code."""
+    from click.exceptions import Abort, ClickException
+    from click.exceptions import Exit as ClickExit
+
+    try:
+        code = app(args=list(arguments), prog_name="safehold", standalone_mode=False)
+        return int(code or 0)
+    except ClickExit as done:
+        return done.exit_code
+    except ClickException as error:
+        error.show()
+        return EXIT_USAGE
+    except (Abort, KeyboardInterrupt):
+        note("Interrupted.")
+        return EXIT_INTERRUPTED
+    except SafeholdError as error:
+        note(f"safehold: {error.message} [{error.code}]")
+        if error.hint:
+            note(f"  {error.hint}")
+        return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INTERNAL
+    except BrokenPipeError:
+        # Whoever read our output has gone; that is no error of ours.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_INTERNAL
+    except Exception as error:
+        from safehold.config import debugging
+
+        note(f"safehold: internal error ({type(error).__name__}) [internal]")
+        note("  Please report it; SAFEHOLD_DEBUG=1 shows where it happened.")
+        if debugging():
+            raise
+        return EXIT_INTERNAL
+
+
+def run() -> None:
+    """The entry point of the installed command."""
+    sys.exit(main(sys.argv[1:]))

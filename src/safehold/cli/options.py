@@ -1,0 +1,42 @@
+"""Options that several commands share, and where they lead."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+if TYPE_CHECKING:
+    from safehold.runtime import Runtime
+
+HomeOption = Annotated[
+    Path | None,
+    typer.Option(
+        "--home",
+        metavar="DIR",
+        help="The data folder (lists, keys, settings). Default: SAFEHOLD_HOME, or the XDG folder.",
+    ),
+]
+WorkersOption = Annotated[
+    int | None,
+    typer.Option("--workers", min=1, help="Worker processes. Default: one for each core."),
+]
+JsonOption = Annotated[
+    bool, typer.Option("--json", help="Write JSON, also when the output is a terminal.")
+]
+
+
+def open_runtime(
+    context: typer.Context, home: Path | None = None, workers: int | None = None
+) -> Runtime:
+    """The runtime of the home that the command line, the environment or nothing names."""
+    from safehold.cli.console import announce_compilation
+    from safehold.config import load_settings
+    from safehold.kernels.accelerate import KernelCache
+    from safehold.runtime import Runtime
+
+    settings = load_settings(home=home or context.obj, workers=workers)
+    runtime = Runtime(settings)
+    KernelCache.configure(runtime.kernel_folder, announce_compilation)
+    return runtime

@@ -1,0 +1,168 @@
+"""Examining items: the worker pool fed, its answers read and put back in order."""
+
+from __future__ import annotations
+
+import os
+from collections import deque
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+from safehold.hashing.exact import exact_digests_of_descriptor
+from safehold.media.model import Fault
+from safehold.media.sandbox.interface import Outcome
+from safehold.media.sandbox.pool import WorkerPool
+from safehold.media.sniff import HEAD_BYTES, PICTURE_FORMATS, sniff
+from safehold.scan.items import Item
+from safehold.scan.labels import Label
+from safehold.screening import (
+    Examination,
+    ExaminationError,
+    ExamineOptions,
+    read_examination,
+)
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class FlowOptions:
+    """How much may be under way at once; what makes memory flat.
+
+    Attributes:
+        window: examinations that may wait behind one slow file for their turn in the output.
+        batch: examinations that are matched together.
+        member_bytes: bytes of archive members that may lie in memory.
+    """
+
+    window: int = 2_048
+    batch: int = 64
+    member_bytes: int = 512 * MIB
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """An item's name and what was found in its bytes."""
+
+    label: Label
+    size: int
+    examination: Examination
+
+
+@dataclass(slots=True)
+class _Place:
+    """A place in the order of the output."""
+
+    item: Item
+    examination: Examination | None = None
+
+
+class ExamineStream:
+    """Items in, examinations out, in the order of the items."""
+
+    def __init__(
+        self, pool: WorkerPool, options: ExamineOptions, flow: FlowOptions | None = None
+    ) -> None:
+        self._pool = pool
+        self._request = options.as_request()
+        self._flow = flow or FlowOptions()
+        self._order: deque[_Place] = deque()
+        self._running: dict[int, _Place] = {}
+        self._member_bytes = 0
+
+    def run(self, items: Iterator[Item], stop: Callable[[], bool]) -> Iterator[list[Examined]]:
+        """Batches of examinations, each as soon as it is whole.
+
+        `stop` is asked before each item; once it says yes, what is under way is finished and
+        no further item is begun.
+        """
+        while not stop():
+            item = next(items, None)
+            if item is None:
+                break
+            self._begin(item)
+            yield from self._ready(self._flow.batch)
+            while self._is_full():
+                self._collect(None)
+                yield from self._ready(1)
+        while self._running:
+            self._collect(None)
+            yield from self._ready(1)
+        yield from self._ready(1)
+
+    def _is_full(self) -> bool:
+        over = len(self._order) >= self._flow.window
+        return bool(self._running) and (over or self._member_bytes > self._flow.member_bytes)
+
+    def _begin(self, item: Item) -> None:
+        place = _Place(item)
+        self._order.append(place)
+        if item.descriptor is None:
+            place.examination = Examination(fault=item.fault)
+            return
+        try:
+            ticket = self._pool.submit(item.descriptor, self._request)
+        except BaseException:
+            os.close(item.descriptor)
+            raise
+        self._running[ticket] = place
+        if item.in_memory:
+            self._member_bytes += item.size
+        self._collect(0)
+
+    def _collect(self, timeout: float | None) -> None:
+        for outcome in self._pool.completed(timeout):
+            place = self._running.pop(outcome.ticket)
+            item = place.item
+            assert item.descriptor is not None
+            try:
+                place.examination = _conclude(item, outcome)
+            finally:
+                os.close(item.descriptor)
+            if item.in_memory:
+                self._member_bytes -= item.size
+
+    def _ready(self, least: int) -> Iterator[list[Examined]]:
+        """The finished examinations at the head of the order, if there are `least` of them."""
+        while True:
+            batch: list[Examined] = []
+            for place in self._order:
+                if place.examination is None or len(batch) == self._flow.batch:
+                    break
+                batch.append(Examined(place.item.label, place.item.size, place.examination))
+            if len(batch) < max(least, 1):
+                return
+            for _ in batch:
+                self._order.popleft()
+            yield batch
+
+
+def _conclude(item: Item, outcome: Outcome) -> Examination:
+    """What an outcome says of an item, together with what was known of it before."""
+    try:
+        examination = read_examination(outcome.messages, outcome.fault)
+    except ExaminationError:
+        # A worker that answers nonsense counts as one that died on this file.
+        examination = Examination(fault=Fault.DECODER_CRASHED)
+    if examination.exact is None:
+        assert item.descriptor is not None
+        examination = _from_outside(item.descriptor, examination)
+    fault = examination.fault
+    if item.expanded and fault is Fault.UNSUPPORTED:
+        fault = None
+    return replace(examination, fault=fault or item.fault)
+
+
+def _from_outside(descriptor: int, examination: Examination) -> Examination:
+    """Digests of a file that no worker read: too large, or its worker died at once.
+
+    Nothing is decoded here. A large file that is no picture is no fault.
+    """
+    try:
+        format_name = sniff(os.pread(descriptor, HEAD_BYTES, 0))
+        exact = exact_digests_of_descriptor(descriptor)
+    except OSError:
+        return replace(examination, fault=Fault.UNREADABLE)
+    fault = examination.fault
+    if fault is Fault.LIMIT_BYTES and format_name not in PICTURE_FORMATS:
+        fault = Fault.UNSUPPORTED
+    return replace(examination, exact=exact, format=format_name, fault=fault)

@@ -1,0 +1,187 @@
+"""A whole scan as one thing: what is asked, and the parts that carry it out."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from safehold.errors import UsageError
+from safehold.scan.items import Item, ItemOptions, Items
+from safehold.scan.output import Log
+from safehold.scan.report import ReportFacts, write_report
+from safehold.scan.rows import Row
+from safehold.scan.scanner import (
+    Progress,
+    examine_items,
+    judge,
+    stored_examinations,
+)
+from safehold.scan.summary import Summary
+from safehold.scan.walk import Found, Skipped, Walk
+
+if TYPE_CHECKING:
+    from safehold.matching.snapshot import Snapshot
+    from safehold.runtime import Runtime
+
+STATE_FORM = 1
+"""Rises when rows of two versions must not stand in one file."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScanPlan:
+    """What is to be scanned, with what, and where the answers go.
+
+    Attributes:
+        paths: files and folders.
+        lists: names of lists; None for all.
+        output, report, keep_digests: files to write.
+        from_digests: a file of digests that is matched in place of paths.
+        resume: go on with `output`.
+        follow: follow symbolic links inside folders.
+        archives: look into archives.
+    """
+
+    paths: tuple[bytes, ...] = ()
+    lists: tuple[str, ...] | None = None
+    output: Path | None = None
+    report: Path | None = None
+    keep_digests: Path | None = None
+    from_digests: Path | None = None
+    resume: bool = False
+    follow: bool = False
+    archives: bool = True
+
+    def check(self) -> None:
+        """Raise `UsageError` for what does not go together."""
+        if bool(self.paths) == bool(self.from_digests):
+            raise UsageError(
+                "Name files and folders to scan, or a file with --from-digests.",
+                hint="Example: safehold scan /srv/uploads --output found.jsonl",
+            )
+        if self.resume and self.output is None:
+            raise UsageError("--resume needs --output.")
+        if self.from_digests and self.keep_digests:
+            raise UsageError("--from-digests and --keep-digests do not go together.")
+
+
+class ScanJob:
+    """One scan. Entering opens lists, output and workers; `run` does it; leaving closes all."""
+
+    def __init__(self, plan: ScanPlan, runtime: Runtime, progress: Progress) -> None:
+        self.plan = plan
+        self.summary = Summary()
+        self.members = 0
+        self.snapshots: list[Snapshot] = []
+        self._runtime = runtime
+        self._progress = progress
+        self._walk = Walk(plan.follow)
+        self._stack = contextlib.ExitStack()
+        self._started = runtime.clock.now()
+
+    @property
+    def skipped(self) -> Skipped:
+        """What was left out on purpose."""
+        return self._walk.skipped
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            self.snapshots = self._runtime.snapshots(self.plan.lists)
+            self._log = self._open_log()
+            stack.callback(self._log.close)
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def run(self) -> None:
+        """Scan, write rows as they come, and the report at the end."""
+        plan = self.plan
+        on_rows = self._progress.on_rows
+
+        def count(rows: list[Row]) -> None:
+            for row in rows:
+                self.summary.add(row)
+            on_rows(rows)
+
+        self._progress.on_rows = count
+        if plan.from_digests is not None:
+            batches = stored_examinations(plan.from_digests)
+        else:
+            pool = self._runtime.worker_pool()
+            options = ItemOptions(self._runtime.settings.archives, plan.archives)
+            finder = Items(pool, options, lambda label: label in self._log.done)
+            items = finder.of(self._walk, list(plan.paths))
+            batches = examine_items(
+                pool, self._tallied(items), self._runtime.examine_options, self._progress
+            )
+        judge(batches, self._runtime.screening(self.snapshots), self._log, self._progress)
+        if plan.report is not None:
+            write_report(plan.report, self.summary, self._facts())
+
+    def count_files(self) -> Iterator[Found]:
+        """The files that the walk will meet, for a progress bar."""
+        return Walk(self.plan.follow).files(list(self.plan.paths))
+
+    def _tallied(self, items: Iterator[Item]) -> Iterator[Item]:
+        for item in items:
+            self.members += item.in_memory
+            yield item
+
+    def _open_log(self) -> Log:
+        plan = self.plan
+        if plan.resume:
+            assert plan.output is not None
+            return Log.resume(plan.output, plan.keep_digests, self._state(), self.summary.add)
+        return Log.begin(plan.output, plan.keep_digests, self._state())
+
+    def _state(self) -> dict[str, Any]:
+        """What must be the same for rows to stand in one file. Paths stand as a digest."""
+        settings = self._runtime.settings
+        source = b"\0".join(self.plan.paths) + b"\0\0" + bytes(self.plan.from_digests or b"")
+        return {
+            "form": STATE_FORM,
+            "source": hashlib.blake2b(source, digest_size=16).hexdigest(),
+            "follow": self.plan.follow,
+            "archives": self.plan.archives,
+            "lists": [list_facts(snapshot) for snapshot in self.snapshots],
+            "settings": {
+                name: asdict(getattr(settings, name))
+                for name in ("media", "archives", "borders", "matching", "policy")
+            },
+        }
+
+    def _facts(self) -> ReportFacts:
+        finished = self._runtime.clock.now()
+        return ReportFacts(
+            started=self._started,
+            finished=finished,
+            items_this_run=self._progress.begun,
+            lists=[list_facts(snapshot) for snapshot in self.snapshots],
+            threshold=self._runtime.settings.matching.threshold,
+            interrupted=self._progress.stop,
+            skipped_symlinks=self.skipped.symlinks,
+            skipped_special=self.skipped.special,
+        )
+
+
+def list_facts(snapshot: Snapshot) -> dict[str, Any]:
+    """What identifies the version of a list that was matched."""
+    metadata = snapshot.metadata
+    return {
+        "name": metadata.list_name,
+        "tier": metadata.tier,
+        "version": metadata.extra.get("version"),
+        "updated": metadata.extra.get("updated"),
+        "entries": snapshot.entry_count,
+    }

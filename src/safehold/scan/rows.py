@@ -1,0 +1,100 @@
+"""Rows: what is said of each item, in the forms of the command contract."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from safehold.hashing.model import SignalType, VariantDigests
+from safehold.matching.match import Match
+from safehold.scan.examine import Examined
+from safehold.screening import Examination, Screened, read_examination, signal_hex
+
+Row = dict[str, Any]
+
+
+def scan_row(examined: Examined, screened: Screened) -> Row:
+    """A line of `safehold scan`."""
+    examination = screened.examination
+    row = _named(examined)
+    row["sha256"] = _hex(examination, SignalType.SHA256)
+    row["verdict"] = screened.decision.verdict.value
+    row["reasons"] = list(screened.decision.reasons)
+    row["matches"] = [match_form(match) for match in screened.matches]
+    row["provenance"] = []
+    row["error"] = examination.fault.value if examination.fault else None
+    row["format"] = examination.format
+    row["size"] = examination.exact.size if examination.exact else examined.size
+    return row
+
+
+def hash_row(examined: Examined) -> Row:
+    """A line of `safehold hash`: `pdq` and `quality` are those of the first frame as stored."""
+    examination = examined.examination
+    first = next(iter(examination.variants), None)
+    row = _named(examined)
+    row["format"] = examination.format
+    row["width"] = examination.width or None
+    row["height"] = examination.height or None
+    for signal in (SignalType.MD5, SignalType.SHA1, SignalType.SHA256):
+        row[signal.value] = _hex(examination, signal)
+    row["pdq"] = first.pdq[0].hex() if first else None
+    row["quality"] = first.quality if first else None
+    row["error"] = examination.fault.value if examination.fault else None
+    return row
+
+
+def digests_row(examined: Examined) -> Row:
+    """A line of a digests file: everything that matching needs, as `examine` sends it."""
+    examination = examined.examination
+    row = _named(examined)
+    if examination.exact is not None:
+        exact: Row = {
+            signal.value: signal_hex(examination.exact, signal)
+            for signal in (SignalType.MD5, SignalType.SHA1, SignalType.SHA256)
+        }
+        row["exact"] = exact | {"size": examination.exact.size}
+    row["format"] = examination.format
+    row["size"] = [examination.width, examination.height, examination.frame_count]
+    row["variants"] = [_variant_form(variant) for variant in examination.variants]
+    if examination.fault is not None:
+        row["fault"] = examination.fault.value
+    return row
+
+
+def read_digests_row(row: Row) -> Examination:
+    """What `digests_row` wrote; raises `ExaminationError` for anything else."""
+    return read_examination([row], None)
+
+
+def match_form(match: Match) -> Row:
+    """A match as it stands in a row. Distances are for operators, never for the checked."""
+    return {
+        "list": match.list_name,
+        "entry": match.entry_id,
+        "signal": match.signal.value,
+        "distance": match.distance,
+        "variant": match.variant,
+        "orientation": match.orientation.value if match.orientation else None,
+        "classification": match.classification or None,
+        "tier": match.tier,
+        "conflict": match.conflict,
+    }
+
+
+def _named(examined: Examined) -> Row:
+    row: Row = {"path": examined.label.text}
+    if examined.label.raw is not None:
+        row["path_base64"] = examined.label.raw_base64
+    return row
+
+
+def _hex(examination: Examination, signal: SignalType) -> str | None:
+    return signal_hex(examination.exact, signal) if examination.exact else None
+
+
+def _variant_form(variant: VariantDigests) -> Row:
+    return {
+        "variant": variant.variant,
+        "quality": variant.quality,
+        "pdq": b"".join(variant.pdq).hex(),
+    }

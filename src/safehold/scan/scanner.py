@@ -1,0 +1,97 @@
+"""One scan from paths to rows, whatever the door: folders now, stored digests as well."""
+
+from __future__ import annotations
+
+import base64
+import itertools
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from safehold.errors import UsageError
+from safehold.media.sandbox.pool import WorkerPool
+from safehold.scan.examine import Examined, ExamineStream, FlowOptions
+from safehold.scan.items import Item
+from safehold.scan.labels import Label
+from safehold.scan.output import Log, iterate_rows
+from safehold.scan.rows import Row, digests_row, read_digests_row, scan_row
+from safehold.screening import ExaminationError, ExamineOptions, Screening
+
+OnRows = Callable[[list[Row]], None]
+
+
+class DigestsFileError(UsageError):
+    """A file that was to hold kept digests holds something else."""
+
+    code = "digests_file"
+    default_message = "The digests file cannot be read."
+    default_hint = "It must be a file that --keep-digests wrote."
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a scan has done so far, and whether it is asked to stop.
+
+    Attributes:
+        begun: items taken up.
+        stop: set from outside (Ctrl-C); what is under way is finished, nothing new is begun.
+    """
+
+    begun: int = 0
+    stop: bool = False
+    on_rows: OnRows = field(default=lambda rows: None)
+
+
+def examine_items(
+    pool: WorkerPool,
+    items: Iterator[Item],
+    options: ExamineOptions,
+    progress: Progress,
+    flow: FlowOptions | None = None,
+) -> Iterator[list[Examined]]:
+    """Examine items in worker processes; batches come in the order of the items."""
+
+    def counted() -> Iterator[Item]:
+        for item in items:
+            progress.begun += 1
+            yield item
+
+    return ExamineStream(pool, options, flow).run(counted(), lambda: progress.stop)
+
+
+def stored_examinations(path: Path, size: int = 64) -> Iterator[list[Examined]]:
+    """Examinations from a file that `--keep-digests` wrote: nothing is decoded again.
+
+    Raises:
+        DigestsFileError: the file cannot be read, or a line is not of that form.
+    """
+    try:
+        rows = iterate_rows(path)
+        end = 0
+        while batch := list(itertools.islice(rows, size)):
+            end = batch[-1][1]
+            yield [_stored(row) for row, _ in batch]
+        # A cut last line is what a kill leaves; any other line that is no row is an error.
+        with path.open("rb") as lines:
+            lines.seek(end)
+            if lines.readline().endswith(b"\n"):
+                raise DigestsFileError
+    except (OSError, ExaminationError) as error:
+        raise DigestsFileError from error
+
+
+def _stored(row: Row) -> Examined:
+    raw = row.get("path_base64")
+    label = Label(row["path"], None if raw is None else base64.b64decode(raw))
+    return Examined(label, 0, read_digests_row(row))
+
+
+def judge(
+    batches: Iterable[list[Examined]], screening: Screening, log: Log, progress: Progress
+) -> None:
+    """Match and decide batch by batch, and write the rows."""
+    for batch in batches:
+        screened = screening.judge([examined.examination for examined in batch])
+        rows = [scan_row(e, s) for e, s in zip(batch, screened, strict=True)]
+        log.write(rows, lambda: [digests_row(examined) for examined in batch])
+        progress.on_rows(rows)

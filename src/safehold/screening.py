@@ -1,0 +1,280 @@
+"""The one path from bytes to a decision. Every door uses it and has no copy of any step.
+
+    bytes -> examine()  in a keyless worker: exact digests, decode, variants, PDQ
+          -> Screening.judge()  in the caller: matching, policy
+
+`examine` runs in the sandbox and sends what it finds step by step, so that the digests of a
+file that kills its decoder are still matched. What arrives is untrusted: `read_examination`
+checks every value.
+"""
+
+from __future__ import annotations
+
+import binascii
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from safehold.errors import SafeholdError
+from safehold.hashing.borders import BorderOptions
+from safehold.hashing.model import (
+    EXACT_LENGTHS,
+    PDQ_BYTES,
+    ExactDigests,
+    Orientation,
+    SignalType,
+    VariantDigests,
+)
+from safehold.matching.errors import TooManyHitsError
+from safehold.matching.match import ItemDigests, Match, Matcher
+from safehold.media.limits import MediaLimits
+from safehold.media.model import DecodeError, Fault
+from safehold.media.sandbox.interface import Buffer, Emit, Message
+from safehold.policy.decide import decide
+from safehold.policy.model import Decision, Observation, PolicyOptions
+
+JOB = "safehold.screening:examine"
+WARM_UP = "safehold.screening:warm_up"
+MAX_VARIANT_NAME = 64
+MAX_VARIANTS = 2_000
+MAX_SIDE = 1_000_000
+ORIENTATIONS = len(Orientation)
+
+
+class ExaminationError(SafeholdError):
+    """A worker's answer is not of the agreed form: it is not to be believed."""
+
+    code = "examination"
+    default_message = "A worker process gave an answer that makes no sense."
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What a worker found in the bytes of one item.
+
+    Attributes:
+        exact: digests of the bytes; None when they could not be read.
+        format: the format by content, or None when unknown.
+        width, height: of the first frame, 0 when nothing was decoded.
+        frame_count: frames or pages in the file, 0 when nothing was decoded.
+        variants: PDQ of each variant that was hashed.
+        fault: why the item was not, or not wholly, checked.
+    """
+
+    exact: ExactDigests | None = None
+    format: str | None = None
+    width: int = 0
+    height: int = 0
+    frame_count: int = 0
+    variants: tuple[VariantDigests, ...] = ()
+    fault: Fault | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Screened:
+    """An item's examination, its matches and the decision."""
+
+    examination: Examination
+    matches: tuple[Match, ...]
+    decision: Decision
+
+
+@dataclass(frozen=True, slots=True)
+class ExamineOptions:
+    """Settings of an examination, as they travel to a worker."""
+
+    limits: MediaLimits = field(default_factory=MediaLimits)
+    borders: BorderOptions = field(default_factory=BorderOptions)
+
+    def as_request(self) -> Message:
+        """The form in which they are sent; `from_request` reads it."""
+        return {"limits": asdict(self.limits), "borders": asdict(self.borders)}
+
+    @classmethod
+    def from_request(cls, request: Mapping[str, Any]) -> ExamineOptions:
+        """Read what `as_request` made. It comes from the host, which a worker trusts."""
+        return cls(MediaLimits(**request["limits"]), BorderOptions(**request["borders"]))
+
+
+def warm_up(settings: Message) -> None:
+    """Load, before the sandbox closes, all that `examine` needs: decoders and kernels.
+
+    `settings["kernel_cache"]` is the folder of compiled kernels, or None.
+    """
+    from pathlib import Path
+
+    import numpy as np
+
+    from safehold.hashing.variants import frame_variants
+    from safehold.kernels.accelerate import KernelCache
+    from safehold.media import decode
+    from safehold.media.model import Frame
+
+    folder = settings.get("kernel_cache")
+    KernelCache.configure(Path(folder) if isinstance(folder, str) else None)
+    grey = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
+    colour = np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
+    for pixels in (grey, colour):
+        list(frame_variants(Frame(0, pixels, alpha=grey), BorderOptions()))
+    decode.warm_up()
+
+
+def examine(data: Buffer, request: Message, emit: Emit) -> None:
+    """The job that runs in a worker: everything that can be said of the bytes alone."""
+    from safehold.hashing.exact import exact_digests
+    from safehold.hashing.variants import frame_variants
+    from safehold.media import decode
+    from safehold.media.sniff import HEAD_BYTES, sniff
+
+    options = ExamineOptions.from_request(request)
+    with memoryview(data) as view:
+        exact = exact_digests(view)
+        emit({"exact": _exact_message(exact), "format": sniff(bytes(view[:HEAD_BYTES]))})
+    picture = decode.open_picture(data, options.limits)
+    emit(
+        {
+            "format": picture.format,
+            "size": [picture.width, picture.height, picture.frame_count],
+        }
+    )
+    fault: Fault | None = None
+    try:
+        for frame in picture.frames():
+            variants = [_variant_message(v) for v in frame_variants(frame, options.borders)]
+            emit({"variants": [*variants]})
+    except DecodeError as error:
+        fault = error.fault
+    if fault is None and picture.damaged:
+        fault = Fault.DAMAGED
+    if fault is not None:
+        emit({"fault": fault.value})
+
+
+def _exact_message(exact: ExactDigests) -> Message:
+    return {
+        "md5": exact.md5.hex(),
+        "sha1": exact.sha1.hex(),
+        "sha256": exact.sha256.hex(),
+        "size": exact.size,
+    }
+
+
+def _variant_message(variant: VariantDigests) -> Message:
+    return {
+        "variant": variant.variant,
+        "quality": variant.quality,
+        "pdq": b"".join(variant.pdq).hex(),
+    }
+
+
+def read_examination(messages: Sequence[Mapping[str, Any]], fault: Fault | None) -> Examination:
+    """Put a worker's messages together, checking each value.
+
+    Args:
+        messages: what `examine` emitted, perhaps cut short by a crash.
+        fault: what the sandbox says of the job; it stands before the worker's own word.
+
+    Raises:
+        ExaminationError: a value is not of the agreed form.
+    """
+    found: dict[str, Any] = {}
+    variants: list[VariantDigests] = []
+    try:
+        for message in messages:
+            if "exact" in message:
+                found["exact"] = read_exact(message["exact"])
+            if "format" in message:
+                found["format"] = _read_format(message["format"])
+            if "size" in message:
+                width, height, frames = (_bounded(n, MAX_SIDE) for n in message["size"])
+                found.update(width=width, height=height, frame_count=frames)
+            if "fault" in message:
+                found["fault"] = Fault(message["fault"])
+            for variant in message.get("variants", ()):
+                variants.append(read_variant(variant))
+            if len(variants) > MAX_VARIANTS:
+                raise ExaminationError
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise ExaminationError from error
+    if fault is not None:
+        found["fault"] = fault
+    return Examination(variants=tuple(variants), **found)
+
+
+def read_exact(value: Mapping[str, Any]) -> ExactDigests:
+    """Exact digests from their JSON form."""
+    md5, sha1, sha256 = (_unhex(value[s], length) for s, length in EXACT_LENGTHS.items())
+    return ExactDigests(md5, sha1, sha256, _bounded(value["size"], 1 << 62))
+
+
+def read_variant(value: Mapping[str, Any]) -> VariantDigests:
+    """One variant from its JSON form: `variant`, `quality`, `pdq` (eight hashes, hex)."""
+    name = value["variant"]
+    if not isinstance(name, str) or len(name) > MAX_VARIANT_NAME or not name.isidentifier():
+        raise ExaminationError
+    packed = _unhex(value["pdq"], PDQ_BYTES * ORIENTATIONS)
+    hashes = tuple(packed[i : i + PDQ_BYTES] for i in range(0, len(packed), PDQ_BYTES))
+    return VariantDigests(name, _bounded(value["quality"], 100), hashes)
+
+
+def _unhex(text: Any, length: int) -> bytes:
+    if not isinstance(text, str) or len(text) != 2 * length:
+        raise ExaminationError
+    return binascii.unhexlify(text)
+
+
+def _bounded(number: Any, most: int) -> int:
+    if not isinstance(number, int) or isinstance(number, bool) or not 0 <= number <= most:
+        raise ExaminationError
+    return number
+
+
+def _read_format(name: Any) -> str | None:
+    if name is not None and not (isinstance(name, str) and len(name) <= 32 and name.isascii()):
+        raise ExaminationError
+    return name
+
+
+class Screening:
+    """Matching and policy: from what was found in an item to the decision on it."""
+
+    def __init__(self, matcher: Matcher, quality_floor: int, options: PolicyOptions) -> None:
+        """`quality_floor` is the matcher's: variants below it were not matched by PDQ."""
+        self._matcher = matcher
+        self._quality_floor = quality_floor
+        self._options = options
+
+    def judge(self, examinations: Sequence[Examination]) -> list[Screened]:
+        """Decide on a batch of items; the answer has the order of the question."""
+        items = [ItemDigests(e.exact, e.variants) for e in examinations if e.exact is not None]
+        found = iter(self._match(items))
+        return [
+            self._decide(examination, next(found) if examination.exact else [])
+            for examination in examinations
+        ]
+
+    def _match(self, items: Sequence[ItemDigests]) -> list[list[Match] | None]:
+        """Matches of each item; None for one that matches more entries than can be told."""
+        try:
+            return [*self._matcher.match_many(items)]
+        except TooManyHitsError:
+            if len(items) == 1:
+                return [None]
+            # One item spoils the batch: ask for each by itself, so that it costs only that one.
+            return [self._match([item])[0] for item in items]
+
+    def _decide(self, examination: Examination, matches: list[Match] | None) -> Screened:
+        found = tuple(matches or ())
+        plain = bool(examination.variants) and all(
+            variant.quality < self._quality_floor for variant in examination.variants
+        )
+        observation = Observation(
+            found, examination.fault, low_quality=plain, flooded=matches is None
+        )
+        return Screened(examination, found, decide(observation, self._options))
+
+
+def signal_hex(exact: ExactDigests, signal: SignalType) -> str:
+    """An exact digest in hexadecimal form."""
+    digest: bytes = getattr(exact, signal.value)
+    return digest.hex()
