@@ -74,7 +74,7 @@ class ListFolder:
     def locked(self) -> Iterator[None]:
         """Keep other processes of this machine from building or removing the list."""
         locks = self._root / ".locks"
-        locks.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        self._make_private(locks)
         descriptor = os.open(locks / self._name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, _FILE_MODE)
         try:
             # The kernel gives it up with the process, however that ends.
@@ -85,7 +85,7 @@ class ListFolder:
 
     def make(self) -> None:
         """Make the folder, on the disk for good."""
-        self.path.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        self._make_private(self.path)
         _sync_folder(self._root)
 
     def current(self) -> Pointer | None:
@@ -148,6 +148,12 @@ class ListFolder:
     def delete_set_aside(self) -> None:
         """Delete what was taken out of sight. Hold the lock."""
         _delete(self._removed)
+
+    def _make_private(self, path: Path) -> None:
+        """Make a folder below the root, and the root, for this user alone."""
+        # With `parents` only the last folder gets the mode.
+        self._root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        path.mkdir(mode=_FOLDER_MODE, exist_ok=True)
 
     @property
     def _removed(self) -> Path:

@@ -1,0 +1,62 @@
+"""Stores on every backend."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from safehold.lists.interface import ListStore
+from safehold.storage.engine import postgres_engine, sqlite_engine
+from safehold.storage.list_store import SqlListStore
+from safehold.storage.migrate import migrate
+from safehold.storage.schema import metadata
+from safehold.testing.list_store import MemoryListStore
+from tests.storage.postgres import find_binaries, missing_is_failure, running_server
+
+
+@pytest.fixture(scope="session")
+def postgres_url() -> Iterator[str]:
+    """Address of an empty PostgreSQL database."""
+    binaries = find_binaries()
+    if binaries is None:
+        message = "PostgreSQL's initdb and pg_ctl are not installed"
+        if missing_is_failure(os.environ):
+            pytest.fail(message)
+        pytest.skip(message)
+    with running_server(binaries) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def postgres(postgres_url: str) -> Iterator[sa.Engine]:
+    """The migrated PostgreSQL database of the session."""
+    engine = postgres_engine(postgres_url)
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[sa.Engine]:
+    """A migrated SQLite database."""
+    engine = sqlite_engine(tmp_path / "home" / "lists.sqlite")
+    migrate(engine)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def store(request: pytest.FixtureRequest) -> ListStore:
+    """An empty store of each kind."""
+    if request.param == "memory":
+        return MemoryListStore()
+    engine: sa.Engine = request.getfixturevalue(request.param)
+    if request.param == "postgres":
+        with engine.begin() as connection:
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(table.delete())
+    return SqlListStore(engine)

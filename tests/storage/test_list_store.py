@@ -1,0 +1,304 @@
+"""The conformance suite of `ListStore`: the fake, SQLite and PostgreSQL pass it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from safehold.hashing.model import SignalType
+from safehold.ids import EntryId, ListName
+from safehold.lists.interface import ImportOutcome, ImportPlan, ListStore
+from safehold.lists.model import Entry, EntryDraft, EntryState, Tier, UnknownListError
+from safehold.testing.list_store import MemoryListStore
+
+DAY = dt.timedelta(days=1)
+T0 = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC)
+NAME = ListName("some-list")
+ALL = frozenset(EntryState)
+
+
+def exact(n: int) -> bytes:
+    return bytes([n]) * 16
+
+
+def pdq(n: int) -> bytes:
+    return bytes([n]) * 32
+
+
+def draft(entry_id: str, **fields: Any) -> EntryDraft:
+    return EntryDraft(EntryId(entry_id))._replace(**fields)
+
+
+def put(
+    store: ListStore, rows: Sequence[EntryDraft], plan: ImportPlan | None = None
+) -> ImportOutcome:
+    with store.importing(NAME) as session:
+        session.stage(rows)
+        return session.apply(plan or ImportPlan(T0))
+
+
+def everything(store: ListStore, states: frozenset[EntryState] = ALL) -> list[Entry]:
+    with store.reading(NAME, states) as reading:
+        return list(reading.entries)
+
+
+def test_a_new_list_takes_its_rows(store: ListStore) -> None:
+    rows = [
+        draft("b", md5=exact(1), classification="A1"),
+        draft("a", sha1=exact(2), sha256=exact(3), pdq=pdq(4), pdq_quality=80),
+        draft("c", pdq=pdq(5), state=EntryState.WITHDRAWN),
+    ]
+    outcome = put(store, rows, ImportPlan(T0, tier=Tier.CONFIRMED, source="ncmec"))
+    assert (outcome.added, outcome.updated, outcome.unchanged) == (3, 0, 0)
+    info = store.get(NAME)
+    assert info == outcome.info
+    assert (info.name, info.tier, info.source, info.version) == (NAME, "confirmed", "ncmec", 1)
+    assert (info.created, info.updated) == (T0, T0)
+    assert info.created.utcoffset() == dt.timedelta(0)
+    assert (info.active, info.other) == (2, 1)
+    counts = {SignalType.MD5: 1, SignalType.SHA1: 1, SignalType.SHA256: 1, SignalType.PDQ: 1}
+    assert dict(info.counts) == counts
+    assert everything(store) == [
+        Entry(EntryId("a"), sha1=exact(2), sha256=exact(3), pdq=pdq(4), pdq_quality=80),
+        Entry(EntryId("b"), classification="A1", md5=exact(1)),
+        Entry(EntryId("c"), pdq=pdq(5), state=EntryState.WITHDRAWN),
+    ]
+    assert store.lists() == (info,)
+
+
+def test_a_list_without_entries_has_version_zero(store: ListStore) -> None:
+    info = put(store, []).info
+    assert (info.version, info.active, info.other, info.tier) == (0, 0, 0, Tier.SUSPECTED)
+    assert everything(store) == []
+
+
+def test_without_apply_nothing_changes(store: ListStore) -> None:
+    with store.importing(NAME) as session:
+        session.stage([draft("a", md5=exact(1))])
+    assert store.lists() == ()
+    put(store, [draft("a", md5=exact(1))])
+    with pytest.raises(ZeroDivisionError), store.importing(NAME) as session:
+        session.stage([draft("b", md5=exact(2))])
+        raise ZeroDivisionError
+    assert [e.entry_id for e in everything(store)] == ["a"]
+    # What was staged before is not taken over by the next import.
+    assert put(store, [draft("c", md5=exact(3))]).added == 1
+    assert [e.entry_id for e in everything(store)] == ["a", "c"]
+
+
+def test_the_same_rows_again_change_nothing(store: ListStore) -> None:
+    rows = [
+        draft("a", md5=exact(1)),
+        draft("a", pdq=pdq(2), pdq_quality=60),
+        draft("b", sha1=exact(3), classification="B2"),
+        draft("b", sha1=exact(4)),
+    ]
+    first = put(store, rows).info
+    outcome = put(store, rows, ImportPlan(T0 + DAY, source="other"))
+    assert (outcome.added, outcome.updated, outcome.unchanged) == (0, 0, 2)
+    assert outcome.superseded == 1
+    assert outcome.info == first == store.get(NAME)
+
+
+def test_rows_of_one_id_merge_when_they_agree(store: ListStore) -> None:
+    with store.importing(NAME) as session:
+        session.stage([draft("a", md5=exact(1), classification="A1", state=EntryState.NEGATIVE)])
+        session.stage([draft("a", sha1=exact(2))])
+        session.stage(
+            [draft("a", md5=exact(1), pdq=pdq(3), pdq_quality=70), draft("b", md5=exact(1))]
+        )
+        session.stage([draft("a", pdq=pdq(3))])
+        outcome = session.apply(ImportPlan(T0))
+    assert (outcome.added, outcome.superseded) == (2, 0)
+    assert everything(store)[0] == Entry(
+        EntryId("a"), "A1", EntryState.NEGATIVE, exact(1), exact(2), None, pdq(3), 70
+    )
+
+
+def test_a_later_row_that_contradicts_stands(store: ListStore) -> None:
+    outcome = put(
+        store,
+        [
+            draft("a", md5=exact(1), pdq=pdq(2), pdq_quality=70, classification="A1"),
+            draft("a", md5=exact(9), pdq=pdq(2)),
+            draft("b", pdq=pdq(2), pdq_quality=70),
+            draft("b", pdq=pdq(3)),
+        ],
+    )
+    assert outcome.superseded == 2
+    assert everything(store) == [
+        Entry(EntryId("a"), "A1", md5=exact(9), pdq=pdq(2), pdq_quality=70),
+        Entry(EntryId("b"), pdq=pdq(3)),
+    ]
+
+
+def test_an_entry_that_is_there_gets_the_new_digests_only(store: ListStore) -> None:
+    put(store, [draft("a", md5=exact(1), pdq=pdq(2), pdq_quality=70, classification="A1")])
+    outcome = put(store, [draft("a", sha1=exact(3), pdq=pdq(2))], ImportPlan(T0 + DAY))
+    assert (outcome.added, outcome.updated, outcome.info.version) == (0, 1, 2)
+    assert outcome.info.updated == T0 + DAY
+    assert outcome.info.created == T0
+    assert store.entry(NAME, EntryId("a")) == Entry(
+        EntryId("a"), "A1", sha1=exact(3), pdq=pdq(2), pdq_quality=70
+    )
+    put(store, [draft("a", pdq=pdq(4), classification="B1")])
+    assert store.entry(NAME, EntryId("a")) == Entry(EntryId("a"), "B1", pdq=pdq(4))
+
+
+def test_imports_take_nothing_away_unless_they_replace(store: ListStore) -> None:
+    put(store, [draft(i, md5=exact(1)) for i in "abcd"])
+    store.set_state(NAME, [EntryId("c")], EntryState.NEGATIVE, T0)
+    store.set_state(NAME, [EntryId("d")], EntryState.QUARANTINED, T0)
+    assert put(store, [draft("e", md5=exact(2))]).withdrawn == 0
+    outcome = put(store, [draft("a", md5=exact(1))], ImportPlan(T0, replace=True))
+    assert (outcome.withdrawn, outcome.unchanged) == (2, 1)
+    assert {e.entry_id: e.state for e in everything(store)} == {
+        "a": EntryState.ACTIVE,
+        "b": EntryState.WITHDRAWN,
+        "c": EntryState.NEGATIVE,
+        "d": EntryState.QUARANTINED,
+        "e": EntryState.WITHDRAWN,
+    }
+    assert (outcome.info.active, outcome.info.other) == (1, 4)
+    again = put(store, [draft("a", md5=exact(1))], ImportPlan(T0, replace=True))
+    assert (again.withdrawn, again.info.version) == (0, outcome.info.version)
+
+
+@pytest.mark.parametrize(
+    ("before", "given", "after"),
+    [
+        (EntryState.WITHDRAWN, None, EntryState.ACTIVE),
+        (EntryState.NEGATIVE, None, EntryState.NEGATIVE),
+        (EntryState.QUARANTINED, None, EntryState.QUARANTINED),
+        (EntryState.NEGATIVE, EntryState.ACTIVE, EntryState.ACTIVE),
+        (EntryState.ACTIVE, EntryState.WITHDRAWN, EntryState.WITHDRAWN),
+    ],
+)
+def test_the_state_after_an_import(
+    store: ListStore, before: EntryState, given: EntryState | None, after: EntryState
+) -> None:
+    put(store, [draft("a", md5=exact(1))])
+    store.set_state(NAME, [EntryId("a")], before, T0)
+    put(store, [draft("a", md5=exact(1), state=given)])
+    entry = store.entry(NAME, EntryId("a"))
+    assert entry is not None
+    assert entry.state is after
+
+
+def test_set_state_counts_and_raises_the_version_once(store: ListStore) -> None:
+    put(store, [draft(f"{n:04}", md5=exact(n % 256), pdq=pdq(7)) for n in range(1201)])
+    ids = [EntryId(f"{n:04}") for n in range(1300)]
+    assert store.set_state(NAME, ids, EntryState.QUARANTINED, T0 + DAY) == 1201
+    assert store.set_state(NAME, ids, EntryState.QUARANTINED, T0 + 2 * DAY) == 0
+    assert store.set_state(NAME, [], EntryState.ACTIVE, T0) == 0
+    info = store.get(NAME)
+    assert (info.version, info.updated, info.active, info.other) == (2, T0 + DAY, 0, 1201)
+    assert info.counts[SignalType.PDQ] == 0
+    assert everything(store, frozenset({EntryState.ACTIVE})) == []
+
+
+def test_a_change_of_tier_is_a_new_version(store: ListStore) -> None:
+    put(store, [draft("a", md5=exact(1))])
+    assert store.set_tier(NAME, Tier.SUSPECTED, T0 + DAY).version == 1
+    info = store.set_tier(NAME, Tier.CONFIRMED, T0 + DAY)
+    assert (info.version, info.tier, info.updated) == (2, Tier.CONFIRMED, T0 + DAY)
+    kept = put(store, [draft("a", md5=exact(1))]).info
+    assert (kept.version, kept.tier) == (2, Tier.CONFIRMED)
+    info = put(store, [draft("a", md5=exact(1))], ImportPlan(T0, tier=Tier.OBSERVE)).info
+    assert (info.version, info.tier, info.active) == (3, Tier.OBSERVE, 1)
+
+
+def test_a_removed_list_is_gone_and_its_version_goes_on(store: ListStore) -> None:
+    put(store, [draft("a", md5=exact(1))], ImportPlan(T0, tier=Tier.CONFIRMED, source="ncmec"))
+    store.remove(NAME, T0)
+    assert store.lists() == ()
+    for call in (
+        lambda: store.get(NAME),
+        lambda: store.remove(NAME, T0),
+        lambda: store.entry(NAME, EntryId("a")),
+        lambda: store.set_tier(NAME, Tier.LOCAL, T0),
+        lambda: store.set_state(NAME, [], EntryState.ACTIVE, T0),
+        lambda: everything(store),
+    ):
+        with pytest.raises(UnknownListError):
+            call()
+    info = put(store, [draft("b", md5=exact(2))], ImportPlan(T0 + DAY)).info
+    assert info.version > 2
+    assert (info.tier, info.source, info.created) == (Tier.SUSPECTED, "file", T0 + DAY)
+    assert [e.entry_id for e in everything(store)] == ["b"]
+
+
+def test_lists_are_apart_and_by_name(store: ListStore) -> None:
+    for name in ("b", "a-", "a.", "a0", "_"):
+        with store.importing(ListName(name)) as session:
+            session.stage([draft("same", md5=exact(len(name)))])
+            session.apply(ImportPlan(T0))
+    assert [info.name for info in store.lists()] == sorted(("b", "a-", "a.", "a0", "_"))
+    store.remove(ListName("a0"), T0)
+    assert store.entry(ListName("b"), EntryId("same")) is not None
+    assert store.entry(ListName("b"), EntryId("other")) is None
+
+
+def test_entries_come_in_the_order_of_code_points(store: ListStore) -> None:
+    ids = ["Z", "a", "-1", "10", "9", "\u00e9", "z", "\U0001f600", "\uffee", "k-0", "K_0", "A b"]
+    put(store, [draft(i, md5=exact(1)) for i in ids])
+    assert [e.entry_id for e in everything(store)] == sorted(ids)
+
+
+def test_a_reading_stands_still_while_the_list_changes(store: ListStore) -> None:
+    put(store, [draft(f"{n:05}", md5=exact(1)) for n in range(12_000)])
+    with store.reading(NAME) as reading:
+        first = next(reading.entries)
+        put(store, [draft("zzz", md5=exact(2)), draft("11999", md5=exact(2))])
+        rest = list(reading.entries)
+    assert reading.info.version == 1
+    assert len([first, *rest]) == 12_000
+    assert rest[-1] == Entry(EntryId("11999"), md5=exact(1))
+
+
+_DIGEST = st.sampled_from([None, exact(1), exact(2)])
+_DRAFT = st.builds(
+    EntryDraft,
+    entry_id=st.sampled_from([EntryId(i) for i in "abc"]),
+    classification=st.sampled_from([None, "A1", "B2"]),
+    state=st.sampled_from([None, *EntryState]),
+    md5=_DIGEST,
+    sha1=_DIGEST,
+    sha256=_DIGEST,
+    pdq=st.sampled_from([None, pdq(1), pdq(2)]),
+    pdq_quality=st.sampled_from([None, 10, 90]),
+).map(lambda d: d if d.pdq else d._replace(pdq_quality=None))
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    imports=st.lists(st.tuples(st.lists(_DRAFT, max_size=6), st.booleans()), min_size=1, max_size=3)
+)
+def test_sql_does_what_the_fake_does(
+    store: ListStore, imports: list[tuple[list[EntryDraft], bool]]
+) -> None:
+    fake = MemoryListStore()
+    offset = 0
+    if store.lists():
+        offset = store.get(NAME).version + 1
+        store.remove(NAME, T0)
+    for rows, replace in imports:
+        plan = ImportPlan(T0, replace=replace)
+        ours, expected = put(store, rows, plan), put(fake, rows, plan)
+        assert everything(store) == everything(fake)
+        assert ours.info.version == expected.info.version + offset
+        assert dict(ours.info.counts) == dict(expected.info.counts)
+        assert (ours.info.active, ours.info.other) == (expected.info.active, expected.info.other)
+        for field in ("added", "updated", "unchanged", "withdrawn", "superseded"):
+            assert getattr(ours, field) == getattr(expected, field), field
