@@ -19,6 +19,8 @@ _TYPES: Final = {
     "double": np.float64,
 }
 
+_LINES_AT_ONCE: Final = 512
+
 PNG: Final = "pngload_buffer"
 WEBP: Final = "webpload_buffer"
 TIFF: Final = "tiffload_buffer"
@@ -45,8 +47,18 @@ def load(loader: str, data: bytes, *, lenient: bool, **options: Any) -> Any:
 
 
 def samples_of(image: Any) -> NDArray[Any]:
-    """Decode: the samples, shape (height, width, bands)."""
+    """Decode: the samples, shape (height, width, bands).
+
+    Regions are computed in the calling thread. `write_to_memory` would start worker threads
+    that outlive it, and a process with threads cannot be forked safely.
+    """
     dtype = _TYPES[image.format]
-    return np.frombuffer(image.write_to_memory(), dtype=dtype).reshape(
-        image.height, image.width, image.bands
-    )
+    samples = np.empty((image.height, image.width, image.bands), dtype)
+    region = pyvips.Region.new(image)
+    for top in range(0, image.height, _LINES_AT_ONCE):
+        lines = min(_LINES_AT_ONCE, image.height - top)
+        fetched = region.fetch(0, top, image.width, lines)
+        samples[top : top + lines] = np.frombuffer(fetched, dtype).reshape(
+            lines, image.width, image.bands
+        )
+    return samples
