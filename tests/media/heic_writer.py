@@ -133,7 +133,8 @@ class _Item:
     height: int
     bands: int
     depth: int
-    is_alpha: bool
+    is_alpha: bool = False
+    kind: bytes = b"hvc1"
 
 
 def _pad(plane: NDArray[np.float64], multiple: int) -> NDArray[np.float64]:
@@ -184,7 +185,7 @@ def _properties(items: list[_Item]) -> bytes:
     links = b""
     for number, item in enumerate(items, 1):
         own = [
-            (_box(b"hvcC", item.config), True),
+            (_box(b"hvcC" if item.kind == b"hvc1" else b"av1C", item.config), True),
             (_full(b"ispe", 0, 0, struct.pack(">II", item.width, item.height)), False),
             (_full(b"pixi", 0, 0, bytes([item.bands] + [item.depth] * item.bands)), False),
         ]
@@ -208,9 +209,25 @@ def heic(
     items = [_item(picture, depth) for picture in pictures]
     if alpha is not None:
         items.append(_item(alpha, depth, is_alpha=True))
-    ftyp = _box(b"ftyp", b"heic", bytes(4), b"mif1", b"heic")
+    return _container(b"heic", items, has_alpha=alpha is not None)
+
+
+def avif_collection(*files: bytes) -> bytes:
+    """One AVIF file of several pictures, from files of one opaque RGB picture each."""
+    items = []
+    for data in files:
+        config, place, media = (data.index(kind) for kind in (b"av1C", b"ispe", b"mdat"))
+        (length,) = struct.unpack_from(">I", data, config - 4)
+        width, height = struct.unpack_from(">II", data, place + 8)
+        body = data[config + 4 : config - 4 + length]
+        items.append(_Item(data[media + 4 :], body, width, height, 3, 8, kind=b"av01"))
+    return _container(b"avif", items, has_alpha=False)
+
+
+def _container(brand: bytes, items: list[_Item], *, has_alpha: bool) -> bytes:
+    ftyp = _box(b"ftyp", brand, bytes(4), b"mif1", brand)
     infos = b"".join(
-        _full(b"infe", 2, int(i.is_alpha), struct.pack(">HH4s", n, 0, b"hvc1"), b"\0")
+        _full(b"infe", 2, int(i.is_alpha), struct.pack(">HH4s", n, 0, i.kind), b"\0")
         for n, i in enumerate(items, 1)
     )
     before = [
@@ -219,7 +236,7 @@ def heic(
         _full(b"iinf", 0, 0, struct.pack(">H", len(items)), infos),
         _properties(items),
     ]
-    if alpha is not None:
+    if has_alpha:
         link = _box(b"auxl", struct.pack(">HHH", len(items), 1, 1))
         before.append(_full(b"iref", 0, 0, link))
 

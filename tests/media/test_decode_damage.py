@@ -71,8 +71,10 @@ def test_cut_files_show_what_is_there(name: str) -> None:
     assert right >= CUTTABLE[name] * len(full)
 
 
-@pytest.mark.parametrize("name", [*CUTTABLE, "jpeg progressive", "avif", "jpeg cmyk", "png rgb16"])
-@pytest.mark.parametrize("part", [0.35, 0.6, 0.97])
+@pytest.mark.parametrize(
+    "name", [*CUTTABLE, "jpeg progressive", "avif", "jpeg cmyk", "png rgb16", "heic alpha"]
+)
+@pytest.mark.parametrize("part", [0.35, 0.6, 0.97, 0.999])
 def test_cut_anywhere_is_damaged_and_not_lost(name: str, part: float) -> None:
     data = case(name).data
     frames, damaged = read(data[: int(len(data) * part)])

@@ -16,7 +16,7 @@ from safehold.media.decode.sampling import sample_indices
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault, Frame
 from tests.media.decode_samples import bits_between, image, rgb, saved, tiff
-from tests.media.heic_writer import heic
+from tests.media.heic_writer import avif_collection, heic
 from tests.samples import noise
 
 WIDTH, HEIGHT = 96, 80
@@ -79,6 +79,14 @@ def test_several_pictures_in_one_heic_are_frames() -> None:
     assert [frame.index for frame in frames] == [0, 1, 2]
     for frame, original in zip(frames, pictures(3), strict=True):
         assert bits_between(frame.pixels, np.asarray(original)) <= 10
+
+
+def test_several_pictures_in_one_avif_are_frames() -> None:
+    files = [saved(picture, "AVIF", quality=95, speed=10) for picture in pictures(3)]
+    frames = frames_of(avif_collection(*files))
+    assert [frame.index for frame in frames] == [0, 1, 2]
+    for frame, original in zip(frames, pictures(3), strict=True):
+        assert bits_between(frame.pixels, np.asarray(original)) <= 16
 
 
 def test_pictures_of_a_multi_picture_jpeg_are_frames() -> None:

@@ -118,6 +118,17 @@ def test_inks_written_by_adobe_are_the_right_way_round() -> None:
         assert bits_between(only_frame(variant).pixels, rgb()) <= 10
 
 
+def test_inks_stored_as_luma_and_chroma() -> None:
+    """YCCK: ink colours as luma and chroma, black as it is, told by the Adobe marker."""
+    inks = np.asarray(image("CMYK"))
+    luma = np.asarray(Image.fromarray(inks[:, :, :3]).convert("YCbCr"))
+    # The writer inverts what it is given.
+    channels = np.dstack([255 - luma, inks[:, :, 3]])
+    data = bytearray(saved(Image.fromarray(channels, "CMYK"), "JPEG", quality=95))
+    data[data.index(b"Adobe") + 11] = 2
+    assert bits_between(only_frame(bytes(data)).pixels, rgb()) <= 10
+
+
 def test_tiny_pictures_decode() -> None:
     for plugin in ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF", "AVIF"):
         frame = only_frame(saved(Image.new("RGB", (1, 3), (9, 80, 200)), plugin))

@@ -2,8 +2,8 @@
 
 `open_picture` is the way in; `warm_up` loads every decoder, for processes that may open no file
 later. Which decoder reads what: JPEG simplejpeg (libjpeg-turbo); PNG, WebP and TIFF libvips;
-GIF, BMP, AVIF and animations Pillow; HEIC pi-heif (libheif). Pillow stands behind most of them
-for what they refuse.
+GIF, BMP, AVIF and animations Pillow; HEIC pi-heif (libheif); run-length encoded bitmaps a few
+lines here. Pillow or libvips stands behind most of them for what they refuse.
 """
 
 from safehold.media.decode.opened import OpenedPicture, PictureBytes, open_picture

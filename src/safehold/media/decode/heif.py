@@ -6,7 +6,7 @@ eight orientations are tried later anyway.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import pi_heif
@@ -19,6 +19,10 @@ from safehold.media.decode.pillow import PillowFrames
 from safehold.media.decode.pixels import frame_from_array
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault, Frame
+
+# The box that links a picture to its opacity, and one of the same length that says nothing.
+_OPACITY_LINK: Final = b"auxl"
+_NO_LINK: Final = b"cdsc"
 
 
 def set_up() -> None:
@@ -89,7 +93,7 @@ class HeicDecoder:
         self._data = whole
         self._only_vips = False
         try:
-            pictures = self._open()
+            pictures = _open_heic(whole)
             self.frame_count = len(pictures)
             self.width, self.height = pictures[0].size
         except (ValueError, EOFError, SyntaxError, RuntimeError, OSError, IndexError):
@@ -103,8 +107,19 @@ class HeicDecoder:
         """Picture `index`."""
         if self._only_vips:
             return _read_with_vips(self._data, index, self._limits)
+        try:
+            return self._read(index, self._data)
+        except (ValueError, EOFError, SyntaxError, RuntimeError, OSError):
+            # The opacity may be what is broken, and the picture whole.
+            without = self._data.replace(_OPACITY_LINK, _NO_LINK, 1)
+            if without == self._data:
+                raise
+            self.damaged = True
+            return self._read(index, without)
+
+    def _read(self, index: int, data: bytes) -> Frame:
         # Opened anew, because decoded pixels stay with a picture as long as its file is open.
-        picture = self._open()[index]
+        picture = _open_heic(data)[index]
         width, height = picture.size
         check_pixels(width, height, self._limits)
         has_alpha, premultiplied = picture.has_alpha, picture.premultiplied_alpha
@@ -116,8 +131,9 @@ class HeicDecoder:
             index, samples[:, :width], has_alpha=has_alpha, premultiplied=premultiplied
         )
 
-    def _open(self) -> Any:
-        return pi_heif.open_heif(self._data, convert_hdr_to_8bit=True)
+
+def _open_heic(data: bytes) -> Any:
+    return pi_heif.open_heif(data, convert_hdr_to_8bit=True)
 
 
 def _page_count(image: Any) -> int:

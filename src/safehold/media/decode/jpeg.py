@@ -1,6 +1,8 @@
-"""JPEG: libjpeg-turbo through simplejpeg; Pillow for inks and for what that refuses."""
+"""JPEG: libjpeg-turbo through simplejpeg; Pillow for what that refuses."""
 
 from __future__ import annotations
+
+from typing import Final
 
 import numpy as np
 import simplejpeg
@@ -9,8 +11,18 @@ from numpy.typing import NDArray
 from safehold.media.decode.interface import check_pixels, is_flat
 from safehold.media.decode.multi_picture import further_pictures
 from safehold.media.decode.pillow import PillowFrames
+from safehold.media.decode.pixels import inks_to_rgb
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault, Frame
+
+# From the colour space of the file to the one that simplejpeg is asked for.
+_TARGETS: Final = {
+    "Gray": "GRAY",
+    "YCbCr": "RGB",
+    "RGB": "RGB",
+    "CMYK": "CMYK",
+    "YCCK": "CMYK",
+}
 
 
 class JpegDecoder:
@@ -40,7 +52,7 @@ class JpegDecoder:
 
     def _decode(self, index: int, data: bytes, space: str) -> Frame:
         """Strictly, then leniently; simplejpeg first, Pillow for what it cannot read at all."""
-        target = {"Gray": "GRAY", "YCbCr": "RGB", "RGB": "RGB"}.get(space)
+        target = _TARGETS.get(space)
         if target is not None:
             try:
                 return _frame(index, simplejpeg.decode_jpeg(data, target))
@@ -77,4 +89,6 @@ def _decode_leniently(index: int, data: bytes, target: str) -> Frame | None:
 
 
 def _frame(index: int, samples: NDArray[np.uint8]) -> Frame:
+    if samples.shape[2] == 4:
+        return Frame(index, inks_to_rgb(255 - samples))
     return Frame(index, samples[:, :, 0] if samples.shape[2] == 1 else samples)

@@ -52,7 +52,7 @@ class PillowFrames:
         data: the whole file.
         plugin: Pillow's name of the format.
         limits: bounds; the size of each frame is checked before it is decoded.
-        whole: bytes to read leniently instead of `data`, such as a repaired copy.
+        repaired: what to read leniently instead of `data`, if anything.
     """
 
     def __init__(

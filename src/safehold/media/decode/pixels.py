@@ -49,7 +49,7 @@ def _scale(samples: NDArray[Any]) -> NDArray[np.uint8]:
         factor = 255.0
     elif high > 255.0:
         factor = 1.0 / 256.0
-    scaled = (samples.astype(np.float64) - offset) * factor
+    scaled = (samples.astype(np.float32) - np.float32(offset)) * np.float32(factor)
     if is_float:
         scaled = np.rint(scaled)
     return np.clip(scaled, 0.0, 255.0).astype(np.uint8)

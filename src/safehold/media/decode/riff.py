@@ -10,6 +10,7 @@ _PIXEL_CHUNKS: Final = frozenset({b"VP8X", b"ANIM", b"ANMF", b"ALPH", b"VP8 ", b
 MAX_CHUNKS: Final = 1_000_000
 """Chunks beyond this many are not looked at."""
 
+_SPARE_BYTES: Final = 65_536
 _ANIMATION_AND_ALPHA: Final = 0x12
 """The flags of VP8X that concern pixels; the others announce metadata."""
 
@@ -83,16 +84,13 @@ def repaired(data: bytes, layout: WebpLayout, max_padding: int) -> bytes:
     that is cut short.
     """
     body = bytearray(b"WEBP")
-    for kind, start, end in layout.parts:
+    for place, (kind, start, end) in enumerate(layout.parts):
         chunk = bytearray(data[start:end])
         if kind == b"VP8X" and chunk:
             chunk[0] &= _ANIMATION_AND_ALPHA
+        if place == len(layout.parts) - 1:
+            chunk += bytes(min(layout.missing, max_padding))
+            # Zeros may take more bits to decode than what they stand for.
+            chunk += bytes(_SPARE_BYTES if kind == b"VP8 " else 0)
         body += struct.pack("<4sI", kind, len(chunk)) + chunk + bytes(len(chunk) & 1)
-    if layout.missing and layout.parts:
-        _, start, end = layout.parts[-1]
-        padding = min(layout.missing, max_padding)
-        size = end - start + padding
-        tail = len(body) - (end - start) - ((end - start) & 1) - 4
-        struct.pack_into("<I", body, tail, size)
-        body = body[: tail + 4 + end - start] + bytes(padding + (size & 1))
     return struct.pack("<4sI", b"RIFF", len(body)) + bytes(body)
