@@ -37,8 +37,10 @@ FORGIVEN_AFTER_SECONDS: Final = 600.0
 class Child:
     """A worker as the host holds it: its channel, and a pidfd, which cannot name another."""
 
-    def __init__(self, pid: int, pidfd: int, channel: socket.socket) -> None:
+    def __init__(self, pid: int, pidfd: int, channel: socket.socket, generation: int) -> None:
         self.pid = pid
+        self.generation = generation
+        """Which zygote made it, of those that there were one after another."""
         self.channel = channel
         self._pidfd = pidfd
 
@@ -69,6 +71,7 @@ class Sandbox:
         self._live: set[int] = set()
         self._forks = 0
         self._restarts = 0
+        self._generation = 0
 
     def start(self) -> None:
         """Start the zygote, if it is not there. Raises `SandboxStartError`."""
@@ -104,6 +107,7 @@ class Sandbox:
             self._stop()
             raise SandboxStartError from error
         self._warm = False
+        self._generation += 1
         self._began = time.monotonic()
 
     def _hello(self) -> Message:
@@ -161,7 +165,7 @@ class Sandbox:
             raise
         ours.setblocking(False)
         self._live.add(pid)
-        return Child(pid, answer.descriptors[0], ours)
+        return Child(pid, answer.descriptors[0], ours, self._generation)
 
     def _await_warm(self, channel: socket.socket) -> None:
         """Wait for the zygote's READY. Raises `SandboxStartError` when it says FAILED."""
@@ -225,14 +229,13 @@ class Sandbox:
         self._live.discard(child.pid)
         self._died.pop(child.pid, None)
 
-    @property
-    def alive(self) -> bool:
-        """Whether the zygote runs."""
-        if self._channel is None:
-            return False
+    def is_orphan(self, child: Child) -> bool:
+        """Whether the zygote that made `child` is dead, and `child` with it."""
+        if self._channel is None or child.generation != self._generation:
+            return True
         poller = select.poll()
         poller.register(self._channel.fileno(), 0)  # POLLHUP is always told
-        return not any(event & select.POLLHUP for _, event in poller.poll(0))
+        return any(event & select.POLLHUP for _, event in poller.poll(0))
 
     def close(self) -> None:
         """End the zygote, and with it every worker."""

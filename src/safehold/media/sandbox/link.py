@@ -139,8 +139,6 @@ class Link:
                 packet = protocol.receive_packet(self.child.channel)
             except BlockingIOError:
                 return outcomes, True
-            except ConnectionResetError:
-                packet = None
             except protocol.ProtocolError:
                 self.spent = True
                 packet = None

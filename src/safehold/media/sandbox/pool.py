@@ -76,7 +76,11 @@ class WorkerPool:
         self._false_starts = 0
         self._protections: Protections | None = None
         self._closed = False
-        self._sandbox.start()
+        try:
+            self._sandbox.start()
+        except BaseException:
+            self.close()
+            raise
 
     # What the caller does
 
@@ -289,7 +293,7 @@ class WorkerPool:
 
     def _lose(self, link: Link) -> None:
         """A worker is gone, or spoke nonsense: say so of its job, and hand on the rest."""
-        if not link.spent and not self._sandbox.alive:
+        if not link.spent and self._sandbox.is_orphan(link.child):
             # All workers die with the zygote; none of their files is to blame.
             self._discard(link, None)
             return

@@ -72,9 +72,18 @@ def send_packet(
 def receive_packet(channel: socket.socket, descriptors: int = 0) -> Packet | None:
     """The next packet, or None when the other side is gone.
 
-    Up to `descriptors` descriptors are accepted; the kernel closes any beyond those.
+    Up to `descriptors` descriptors are accepted; the kernel closes any beyond those. What the
+    other side sent before it went is still received.
     Raises `ProtocolError` for a packet that is too long, OSError as the socket does.
     """
+    try:
+        return _receive(channel, descriptors)
+    except ConnectionResetError:
+        # It died before it had read all. The kernel says so once, ahead of its last words.
+        return _receive(channel, descriptors)
+
+
+def _receive(channel: socket.socket, descriptors: int) -> Packet | None:
     if descriptors:
         data, found, flags, _ = socket.recv_fds(
             channel, PACKET_BYTES + 2, descriptors, socket.MSG_CMSG_CLOEXEC
