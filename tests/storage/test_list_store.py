@@ -91,6 +91,20 @@ def test_without_apply_nothing_changes(store: ListStore) -> None:
     assert [e.entry_id for e in everything(store)] == ["a", "c"]
 
 
+def test_two_imports_at_once_both_count(store: ListStore) -> None:
+    with store.importing(NAME) as one, store.importing(NAME) as other:
+        one.stage([draft("a", md5=exact(1)), draft("b", md5=exact(1))])
+        other.stage([draft("b", md5=exact(2)), draft("c", md5=exact(2))])
+        assert one.apply(ImportPlan(T0)).added == 2
+        outcome = other.apply(ImportPlan(T0))
+    assert (outcome.added, outcome.updated, outcome.info.version) == (1, 1, 2)
+    assert [(e.entry_id, e.md5) for e in everything(store)] == [
+        ("a", exact(1)),
+        ("b", exact(2)),
+        ("c", exact(2)),
+    ]
+
+
 def test_the_same_rows_again_change_nothing(store: ListStore) -> None:
     rows = [
         draft("a", md5=exact(1)),
