@@ -11,7 +11,6 @@ import argparse
 import datetime as dt
 import itertools
 import json
-import math
 import resource
 import tempfile
 import threading
@@ -117,12 +116,13 @@ def build(folder: Path, hashes: Hashes) -> tuple[Path, dict[str, float]]:
     }
 
 
-def bound(name: str, values: list[float], most: float, unit: str, note: str = "") -> Row:
-    """A row for a figure that should be at most `most`."""
+def bound(name: str, values: list[float], most: Bar, unit: str, note: str = "") -> Row:
+    """A row for a figure that should be at most 1 x `most`."""
     ours = Spread.of(values)
-    ratio = Spread(ours.median / most, ours.low / most, ours.high / most)
-    bar = None if math.isinf(most) else 1.0
-    return Row(name, ours, Spread.of([most]), "bound", ratio, unit, bar, True, note)
+    limit = most.value or ours.median
+    ratio = Spread(ours.median / limit, ours.low / limit, ours.high / limit)
+    bar = None if most.value is None else 1.0
+    return Row(name, ours, Spread.of([limit]), "bound", ratio, unit, bar, True, note)
 
 
 def opening(path: Path) -> list[float]:
@@ -166,9 +166,9 @@ def uniform_rows(folder: Path, count: int, rounds: int) -> Iterator[Row]:
     path, cost = build(folder, hashes)
     note = ", ".join(f"{name} {value:.0f}" for name, value in cost.items())
     size = [cost["pdq_bytes_an_entry"]]
-    most = 130 if count >= 10_000_000 else math.inf
+    most = Bar(130) if count >= 10_000_000 else NO_BAR
     yield bound(f"{label}: PDQ part on disk", size, most, "bytes", note)
-    yield bound(f"{label}: open a snapshot", opening(path), 50, "ms")
+    yield bound(f"{label}: open a snapshot", opening(path), Bar(50), "ms")
     with Snapshot.open(path, KEY, ONE_THREAD) as snapshot:
         assert snapshot.verify_body()
         index = snapshot.pdq

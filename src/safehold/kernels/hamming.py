@@ -55,7 +55,7 @@ class Hits(NamedTuple):
         row: int64, shape (capacity,).
         distance: int16, shape (capacity,).
         counts: int64, shape (queries,): hits of each query, also of those that found no room.
-        stats: int64, shape (4,): entries scanned, rows fetched, and two cells of scratch.
+        stats: int64, shape (4,): entries scanned, rows fetched, queries given up, scratch.
     """
 
     query: NDArray[np.int32]
@@ -356,8 +356,9 @@ def search_bands(  # noqa: PLR0912, PLR0915 - one pass; kernels cannot call one 
         hits.stats[0] += scanned
         if scanned > plan.scan_limit[0]:
             hits.counts[q] = FALLBACK
+            hits.stats[2] += 1
         else:
             hits.counts[q] = found
             total += found
-    hits.stats[2] = np.int64(touched & _ONE)
+    hits.stats[3] = np.int64(touched & _ONE)
     return total

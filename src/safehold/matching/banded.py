@@ -167,7 +167,7 @@ class BandedIndex:
 
         hits, total = collect(run, len(queries), self._options)
         query, row, distance = hits.query[:total], hits.row[:total], hits.distance[:total]
-        if hits.counts.min(initial=0) != hamming.FALLBACK:
+        if hits.stats[2] == 0:
             return ordered(query, row, distance)
         given_up = np.flatnonzero(hits.counts == hamming.FALLBACK)
         more = scan(self._tables.rows, read_only(queries[given_up]), threshold, self._options)

@@ -5,8 +5,8 @@ Rules:
 1. Bands are disjoint, adjoining ranges of bits that cover all 256; widths differ by one at
    most and are at most 26.
 2. The tolerances T_i (radius + 1, 0 to skip the band) sum up to threshold + 1. A band's next
-   step of tolerance is taken where it costs least; the cost of a step grows with the
-   tolerance, so taking the cheapest step each time is the optimum.
+   step of tolerance is taken where it costs least; while no tolerance is beyond half its
+   width, each step of a band costs more than the last, and so this is the optimum.
 3. Costs, measured on an AMD Zen 5 server with lists that do not fit into its caches: a probe
    30 ns (its two misses, overlapped), a scanned entry 1 ns, a row of a linear scan 1 ns. They
    only decide what is faster, never what is found.

@@ -88,7 +88,7 @@ def collect(
     """
     hits = room_for(_FIRST_ROOM, queries)
     total = run(hits)
-    if total > 0 and int(hits.counts.max(initial=0)) > options.max_hits_per_query:
+    if total > options.max_hits_per_query < int(hits.counts.max()):
         raise TooManyHitsError
     if total > _FIRST_ROOM:
         hits = room_for(total, queries)

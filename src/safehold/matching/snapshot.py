@@ -251,7 +251,16 @@ class Snapshot:
         if self._closed.is_set():
             raise SnapshotClosedError
         self._state = BodyState.INTACT if intact else BodyState.DAMAGED
+        if intact:
+            self.preload()
         return intact
+
+    def preload(self) -> None:
+        """Bring the whole file into memory now, so that the first searches are fast too.
+
+        `verify_body` ends with it.
+        """
+        self._file.populate(self._closed.is_set)
 
     def verify_in_background(self) -> Future[bool]:
         """Run `verify_body` in a thread of its own that does not keep the process alive."""
