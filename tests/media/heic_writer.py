@@ -203,13 +203,18 @@ def _properties(items: list[_Item]) -> bytes:
 
 
 def heic(
-    *pictures: NDArray[np.uint8], depth: int = 8, alpha: NDArray[np.uint8] | None = None
+    *pictures: NDArray[np.uint8],
+    depth: int = 8,
+    alpha: NDArray[np.uint8] | None = None,
+    deflated_metadata: bytes = b"",
 ) -> bytes:
     """A HEIC file of the pictures (grey or RGB), the first one with `alpha` if given."""
     items = [_item(picture, depth) for picture in pictures]
     if alpha is not None:
         items.append(_item(alpha, depth, is_alpha=True))
-    return _container(b"heic", items, has_alpha=alpha is not None)
+    if deflated_metadata:
+        items.append(_Item(deflated_metadata, b"", 0, 0, 0, 0, kind=b"mime"))
+    return _container(b"heic", items)
 
 
 def avif_collection(*files: bytes) -> bytes:
@@ -221,24 +226,28 @@ def avif_collection(*files: bytes) -> bytes:
         width, height = struct.unpack_from(">II", data, place + 8)
         body = data[config + 4 : config - 4 + length]
         items.append(_Item(data[media + 4 :], body, width, height, 3, 8, kind=b"av01"))
-    return _container(b"avif", items, has_alpha=False)
+    return _container(b"avif", items)
 
 
-def _container(brand: bytes, items: list[_Item], *, has_alpha: bool) -> bytes:
+def _container(brand: bytes, items: list[_Item]) -> bytes:
+    """A file of the items; the first is the picture that the others belong to."""
     ftyp = _box(b"ftyp", brand, bytes(4), b"mif1", brand)
-    infos = b"".join(
-        _full(b"infe", 2, int(i.is_alpha), struct.pack(">HH4s", n, 0, i.kind), b"\0")
-        for n, i in enumerate(items, 1)
-    )
+    infos = links = b""
+    for number, item in enumerate(items, 1):
+        is_metadata = item.kind == b"mime"
+        name = b"\0application/rdf+xml\0deflate\0" if is_metadata else b"\0"
+        lead = struct.pack(">HH4s", number, 0, item.kind)
+        infos += _full(b"infe", 2, int(item.is_alpha or is_metadata), lead, name)
+        if item.is_alpha or is_metadata:
+            link = b"auxl" if item.is_alpha else b"cdsc"
+            links += _box(link, struct.pack(">HHH", number, 1, 1))
     before = [
         _full(b"hdlr", 0, 0, struct.pack(">I4s12x", 0, b"pict"), b"\0"),
         _full(b"pitm", 0, 0, struct.pack(">H", 1)),
         _full(b"iinf", 0, 0, struct.pack(">H", len(items)), infos),
-        _properties(items),
+        _properties([item for item in items if item.kind != b"mime"]),
+        _full(b"iref", 0, 0, links) if links else b"",
     ]
-    if has_alpha:
-        link = _box(b"auxl", struct.pack(">HHH", len(items), 1, 1))
-        before.append(_full(b"iref", 0, 0, link))
 
     def meta(start: int) -> bytes:
         places = b""

@@ -168,6 +168,13 @@ def test_metadata_of_animated_png_is_never_inflated(cheap: None) -> None:
     assert len(frames) == 2
 
 
+def test_metadata_of_heic_is_never_inflated(cheap: None) -> None:
+    picture = open_picture(heic(noise(1, 64, 64), deflated_metadata=_bomb(400)), MediaLimits())
+    (frame,) = picture.frames()
+    assert frame.pixels.shape == (64, 64, 3)
+    assert not picture.damaged
+
+
 def test_large_profiles_elsewhere_are_passed_over(cheap: None) -> None:
     profile = bytes(range(256)) * 4096 * 4
     for plugin in ("TIFF", "WEBP", "JPEG"):

@@ -14,15 +14,14 @@ import pyvips
 
 from safehold.media.decode import vips
 from safehold.media.decode.interface import check_pixels
-from safehold.media.decode.isobmff import missing_bytes
+from safehold.media.decode.isobmff import missing_bytes, without
 from safehold.media.decode.pillow import PillowFrames
 from safehold.media.decode.pixels import frame_from_array
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault, Frame
 
-# The box that links a picture to its opacity, and one of the same length that says nothing.
 _OPACITY_LINK: Final = b"auxl"
-_NO_LINK: Final = b"cdsc"
+_TEXT_ITEM: Final = b"mime"
 
 
 def set_up() -> None:
@@ -33,20 +32,23 @@ def set_up() -> None:
     pi_heif.options.AUX_IMAGES = False
 
 
-def filled_up(data: bytes, limits: MediaLimits) -> bytes:
-    """`data` with the end of its last box made of zeros, when it is cut short.
+def _prepared(data: bytes, limits: MediaLimits) -> bytes:
+    """`data` as libraries may see it: whole, and without text, which may be compressed.
 
-    Zeros decode to something dull; readers refuse a file that ends early.
+    The end of a box that is cut short is made of zeros, which decode to something dull; readers
+    refuse a file that ends early.
     """
     missing = missing_bytes(data)
-    return data + bytes(missing) if missing <= limits.max_bytes - len(data) else data
+    if 0 < missing <= limits.max_bytes - len(data):
+        data += bytes(missing)
+    return without(data, _TEXT_ITEM)
 
 
 class AvifDecoder:
     """An AVIF picture or sequence; the pictures of a collection are frames too."""
 
     def __init__(self, data: bytes, limits: MediaLimits) -> None:
-        whole = filled_up(data, limits)
+        whole = _prepared(data, limits)
         self.damaged = missing_bytes(data) > 0
         self._limits = limits
         self._data = whole
@@ -87,7 +89,7 @@ class HeicDecoder:
     """A HEIC picture; all pictures of the file are frames, the primary one in its place."""
 
     def __init__(self, data: bytes, limits: MediaLimits) -> None:
-        whole = filled_up(data, limits)
+        whole = _prepared(data, limits)
         self.damaged = missing_bytes(data) > 0
         self._limits = limits
         self._data = whole
@@ -111,11 +113,11 @@ class HeicDecoder:
             return self._read(index, self._data)
         except (ValueError, EOFError, SyntaxError, RuntimeError, OSError):
             # The opacity may be what is broken, and the picture whole.
-            without = self._data.replace(_OPACITY_LINK, _NO_LINK, 1)
-            if without == self._data:
+            opaque = without(self._data, _OPACITY_LINK)
+            if opaque == self._data:
                 raise
             self.damaged = True
-            return self._read(index, without)
+            return self._read(index, opaque)
 
     def _read(self, index: int, data: bytes) -> Frame:
         # Opened anew, because decoded pixels stay with a picture as long as its file is open.

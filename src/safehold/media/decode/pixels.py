@@ -52,7 +52,8 @@ def _scale(samples: NDArray[Any]) -> NDArray[np.uint8]:
     scaled = (samples.astype(np.float32) - np.float32(offset)) * np.float32(factor)
     if is_float:
         scaled = np.rint(scaled)
-    return np.clip(scaled, 0.0, 255.0).astype(np.uint8)
+    np.clip(scaled, 0.0, 255.0, out=scaled)
+    return scaled.astype(np.uint8)
 
 
 def frame_from_array(
