@@ -13,7 +13,6 @@ import pytest
 
 from safehold.hashing.keyed import DigestKey
 from safehold.hashing.model import SignalType
-from safehold.matching import snapshot_writer
 from safehold.matching.errors import (
     EntryError,
     SnapshotClosedError,
@@ -136,7 +135,7 @@ def test_a_full_disk_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     def full(*_: int) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(snapshot_writer.os, "posix_fallocate", full)
+    monkeypatch.setattr("os.posix_fallocate", full)
     with pytest.raises(SnapshotWriteError) as caught:
         write(tmp_path / "s", entries(10))
     assert caught.value.code == "snapshot_write"
