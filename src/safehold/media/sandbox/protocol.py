@@ -2,7 +2,7 @@
 
 All channels are Unix sockets of the kind SOCK_SEQPACKET, so a packet arrives whole or not at
 all. A packet is one byte for its kind, then a body of at most `PACKET_BYTES`. Bodies are JSON
-in UTF-8; pickle is never used. Descriptors travel beside a packet (SCM_RIGHTS), at most two.
+in UTF-8; pickle is never used. Descriptors travel beside a packet (SCM_RIGHTS), at most one.
 
     host -> zygote     HELLO {options}; FORK {role, id} + the worker's socket
     zygote -> host     READY {}; FAILED {error}; FORKED {id, pid} + pidfd; DIED {pid, signal}
@@ -38,8 +38,6 @@ END: Final = b"E"
 
 PACKET_BYTES: Final = 48 * 1024
 """Largest body of a packet. Two fit into a socket's send buffer as every kernel sets it."""
-
-MAX_DESCRIPTORS: Final = 2
 
 
 class ProtocolError(SafeholdError):

@@ -9,6 +9,7 @@ It ends when the host closes the channel or dies; each worker is killed when the
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import gc
 import importlib
@@ -27,6 +28,19 @@ from safehold.media.sandbox.lockdown import c_library, isolate_zygote, thread_co
 from safehold.media.sandbox.worker import Order, Setup, Unpack, run
 
 UNPACKER: Final = "safehold.media.unpack.worker:serve"
+
+CODECS: Final = (
+    "ascii",
+    "cp437",
+    "latin-1",
+    "unicode_escape",
+    "utf-8",
+    "utf-8-sig",
+    "utf-16",
+    "utf-16-be",
+    "utf-16-le",
+)
+"""Python loads a codec's module when it is first used, which a locked worker cannot do."""
 
 
 class Zygote:
@@ -114,8 +128,9 @@ def resolve(dotted: str) -> Any:
 def prepare(hello: dict[str, Any]) -> Setup:
     """Import and warm up, as the host's HELLO says, and make sure that forking is safe."""
     sys.path[:0] = hello["python_path"]
-    libc = c_library()
-    root = isolate_zygote(libc)
+    root = isolate_zygote(c_library())
+    for name in CODECS:
+        codecs.lookup(name)
     unpack = cast(Unpack, resolve(UNPACKER))
     job = cast(Job, resolve(hello["job"]))
     if hello["warm_up"] is not None:

@@ -15,9 +15,8 @@ def clean(text: str) -> str:
     become backslash escapes.
     """
     cut = text[: LABEL_LENGTH + 1]
-    safe = "".join(
-        one if one.isprintable() else one.encode("unicode_escape").decode("ascii") for one in cut
-    )
+    # `repr` escapes as the codec "unicode_escape" does, which a locked worker cannot import.
+    safe = "".join(one if one.isprintable() else repr(one)[1:-1] for one in cut)
     return safe if len(safe) <= LABEL_LENGTH else safe[: LABEL_LENGTH - 1] + "…"
 
 

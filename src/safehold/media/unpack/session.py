@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import fcntl
 import os
 import socket
@@ -92,7 +93,9 @@ class _Session:
             while (event := self._next()) is not None:
                 yield event
                 if isinstance(event, Member):
-                    protocol.send_packet(self._child.channel, protocol.NEXT)
+                    # After the last one it may have left already; what it said is kept.
+                    with contextlib.suppress(OSError):
+                        protocol.send_packet(self._child.channel, protocol.NEXT)
         except TimeoutError:
             yield MemberFault(None, Fault.ARCHIVE_LIMIT)
         except (OSError, EOFError, protocol.ProtocolError):

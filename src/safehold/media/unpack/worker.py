@@ -8,7 +8,6 @@ and sent when the host says that it is done: at most two are in memory.
 from __future__ import annotations
 
 import base64
-import encodings.cp437  # noqa: F401 - a locked worker cannot import it when it is needed
 import fcntl
 import os
 import socket
