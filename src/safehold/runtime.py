@@ -158,7 +158,8 @@ class Runtime:
         versions = f"{__version__}-numba{metadata.version('numba')}-{sys.implementation.cache_tag}"
         return self.settings.kernel_cache / versions
 
-    def worker_pool(self) -> WorkerPool:
+    @functools.cached_property
+    def workers(self) -> WorkerPool:
         """Locked worker processes that examine items; they start to warm up at once."""
         from safehold.media.sandbox.interface import SandboxOptions
         from safehold.media.sandbox.pool import WorkerPool

@@ -32,7 +32,7 @@ def hash_paths(
 
     faults = 0
     with open_runtime(context, home, workers) as runtime:
-        pool = runtime.worker_pool()
+        pool = runtime.workers
         items = Items(pool, ItemOptions(runtime.settings.archives), lambda label: False)
         found = items.of(Walk(), [bytes(path) for path in paths])
         for batch in examine_items(pool, found, runtime.examine_options, Progress()):

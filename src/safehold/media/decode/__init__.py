@@ -1,8 +1,8 @@
 """Pixels from pictures, within bounds: one module for each family of formats.
 
 `open_picture` is the way in; `warm_up` loads every decoder, for processes that may open no file
-later. Which decoder reads what: JPEG simplejpeg (libjpeg-turbo); PNG, WebP and TIFF libvips;
-GIF, BMP, AVIF and animations Pillow; HEIC pi-heif (libheif); run-length encoded bitmaps a few
+later. Which decoder reads what: JPEG simplejpeg (libjpeg-turbo); PNG and TIFF libvips;
+GIF, BMP, WebP, AVIF and animations Pillow; HEIC pi-heif (libheif); run-length encoded bitmaps a few
 lines here. Pillow or libvips stands behind most of them for what they refuse.
 """
 

@@ -22,7 +22,6 @@ _TYPES: Final = {
 _LINES_AT_ONCE: Final = 512
 
 PNG: Final = "pngload_buffer"
-WEBP: Final = "webpload_buffer"
 TIFF: Final = "tiffload_buffer"
 HEIF: Final = "heifload_buffer"
 
