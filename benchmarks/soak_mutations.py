@@ -2,8 +2,9 @@
 
 Asks of the scan: it ends with one of its own exit codes; there is exactly one row for each
 file; each row bears the file's true SHA-256; each file was decoded, or is unsupported, or its
-row has an error code; and each file whose digest is listed is found, however broken it is.
-Exit 1 when anything of that fails.
+row has an error code; each file whose digest is listed is found, however broken it is; and
+that decoding works at all: a decoder that dies on more than 1 % of the files, or less than a
+fifth of the rows without an error, is a failure too. Exit 1 when anything of that fails.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ from typing import Any
 
 from processes import Usage, run
 from safehold.testing.mutate import mutations
+
+MOST_CRASHED = 0.01
+LEAST_SOUND = 0.2
 
 LIST_EVERY = 20
 """Each so many-th file is put on the list by its SHA-256."""
@@ -83,6 +87,11 @@ def failures(corpus: Corpus, usage: Usage, rows: list[dict[str, Any]]) -> list[s
     wrong += [f"{missed} listed files were not found"] if missed else []
     silent = sum(1 for row in rows if row["verdict"] not in {"allow", "hold", "block"})
     wrong += [f"{silent} rows have no verdict"] if silent else []
+    errors = collections.Counter(row["error"] for row in rows)
+    if errors["decoder_crashed"] > MOST_CRASHED * len(rows):
+        wrong.append(f"the decoder died on {errors['decoder_crashed']} items")
+    if errors[None] < LEAST_SOUND * len(rows):
+        wrong.append(f"only {errors[None]} of {len(rows)} rows are without an error")
     return wrong
 
 
@@ -109,13 +118,14 @@ def main() -> int:
     rows = list(read_rows(output)) if output.exists() else []
     wrong = failures(corpus, usage, rows)
 
+    own_rows = sum(1 for row in rows if row["path"] in corpus.digests)
     codes = collections.Counter(str(row.get("error")) for row in rows)
     print(f"{chosen.count} mutated files, {corpus.size / 1e6:.0f} MB, seed {chosen.seed}")
     print(
         f"{usage.seconds:.1f} s, {chosen.count / usage.seconds:.0f} files/s, "
         f"{usage.cores_busy:.2f} cores busy, peak {usage.peak_mb:.0f} MB, exit {usage.code}"
     )
-    print(f"{len(rows)} rows, of which {len(rows) - len(corpus.digests)} of archives' members")
+    print(f"{len(rows)} rows, of which {len(rows) - own_rows} of members of archives")
     for code, number in codes.most_common():
         print(f"  {number:7d}  {'no error' if code == 'None' else code}")
     for line in wrong:
