@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import traceback
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,7 @@ from safehold.hashing.model import SignalType
 from safehold.ids import EntryId, ListName
 from safehold.lists.interface import ImportOutcome, ImportPlan, ListStore
 from safehold.lists.model import Entry, EntryDraft, EntryState, Tier, UnknownListError
+from safehold.storage.engine import DatabaseError
 from safehold.testing.list_store import MemoryListStore
 
 DAY = dt.timedelta(days=1)
@@ -273,6 +275,17 @@ def test_a_reading_stands_still_while_the_list_changes(store: ListStore) -> None
     assert reading.info.version == 1
     assert len([first, *rest]) == 12_000
     assert rest[-1] == Entry(EntryId("11999"), md5=exact(1))
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgres"], indirect=True)
+def test_a_refused_row_is_not_quoted(store: ListStore) -> None:
+    too_short = bytes([0xAB]) * 5
+    with pytest.raises(DatabaseError) as caught:
+        put(store, [draft("a", md5=too_short), draft("b", pdq=pdq(1))])
+    shown = "".join(traceback.format_exception(caught.value))
+    assert too_short.hex() not in shown
+    assert repr(too_short) not in shown
+    assert store.lists() == ()
 
 
 _DIGEST = st.sampled_from([None, exact(1), exact(2)])

@@ -222,11 +222,15 @@ class _SqlImportSession:
 
 @contextmanager
 def _database_errors() -> Iterator[None]:
-    """The driver's errors as Safehold's: theirs may show parameters."""
+    """The driver's errors as Safehold's."""
     try:
         yield
-    except sa.exc.SQLAlchemyError as error:
+    except sa.exc.OperationalError as error:
+        # Full, locked, unreachable: the driver's words help, and hold no data.
         raise DatabaseError("The database failed.") from error
+    except sa.exc.SQLAlchemyError as error:
+        # PostgreSQL quotes the whole row that it refuses: nothing of that is passed on.
+        raise DatabaseError(f"The database failed ({type(error).__name__}).") from None
 
 
 def _required(connection: sa.Connection, name: ListName) -> sa.Row[Any]:
@@ -287,6 +291,7 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 
 def _entries(result: sa.CursorResult[Any]) -> Iterator[Entry]:
-    for rows in result.partitions():
-        for row in rows:
-            yield _entry(row)
+    with _database_errors():
+        for rows in result.partitions():
+            for row in rows:
+                yield _entry(row)
