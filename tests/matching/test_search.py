@@ -11,7 +11,7 @@ from safehold.kernels.hamming import BandTables
 from safehold.matching import bands
 from safehold.matching.banded import BandedIndex, Method
 from safehold.matching.errors import SnapshotDamagedError, TooManyHitsError
-from safehold.matching.linear import LinearIndex, SearchOptions, as_words
+from safehold.matching.linear import LinearIndex, SearchOptions, as_words, ordered
 from tests.matching.builders import (
     Hashes,
     balanced_hashes,
@@ -228,3 +228,14 @@ def test_tables_of_other_sizes_are_refused() -> None:
     )
     with pytest.raises(SnapshotDamagedError):
         BandedIndex(short, layout)
+
+
+def test_order_is_by_query_then_distance_then_row() -> None:
+    rng = np.random.default_rng(6)
+    for largest_query, largest_row in ((4, 5), (2**22, 2**33)):
+        query = rng.integers(0, largest_query + 1, 500, dtype=np.int32)
+        row = rng.integers(0, largest_row + 1, 500)
+        distance = rng.integers(0, 257, 500, dtype=np.int16)
+        query[0], row[0] = largest_query, largest_row
+        wanted = sorted(zip(query.tolist(), distance.tolist(), row.tolist(), strict=True))
+        assert triples(ordered(query, row, distance)) == wanted

@@ -22,6 +22,10 @@ ScalarT = TypeVar("ScalarT", bound=np.generic)
 _FIRST_ROOM = 4096
 _QUERIES_PER_THREAD = 16
 
+_ROW_BITS = 32
+_DISTANCE_BITS = 9
+_QUERY_BITS = 22
+
 
 @dataclass(frozen=True, slots=True)
 class SearchOptions:
@@ -100,10 +104,20 @@ def ordered(
     query: NDArray[np.int32], row: NDArray[np.int64], distance: NDArray[np.int16]
 ) -> PdqHits:
     """Hits in the order (query, distance, row)."""
-    if len(query) > 1:
+    if len(query) < 2:
+        return PdqHits(query, row, distance)
+    if int(query.max()) >= 1 << _QUERY_BITS or int(row.max()) >= 1 << _ROW_BITS:
         order = np.lexsort((row, distance, query))
-        query, row, distance = query[order], row[order], distance[order]
-    return PdqHits(query, row, distance)
+        return PdqHits(query[order], row[order], distance[order])
+    # One number for each hit sorts several times faster than three keys.
+    one = (query.astype(np.int64) << _DISTANCE_BITS | distance) << _ROW_BITS | row
+    one.sort()
+    rest = one >> _ROW_BITS
+    return PdqHits(
+        (rest >> _DISTANCE_BITS).astype(np.int32),
+        one & ((1 << _ROW_BITS) - 1),
+        (rest & ((1 << _DISTANCE_BITS) - 1)).astype(np.int16),
+    )
 
 
 def by_threads(
