@@ -101,22 +101,26 @@ def warm_up(settings: Message) -> None:
 
     `settings["kernel_cache"]` is the folder of compiled kernels, or None.
     """
+    import io
     from pathlib import Path
 
-    import numpy as np
+    from PIL import Image
 
-    from safehold.hashing.variants import frame_variants
     from safehold.kernels.accelerate import KernelCache
     from safehold.media import decode
-    from safehold.media.model import Frame
 
     folder = settings.get("kernel_cache")
     KernelCache.configure(Path(folder) if isinstance(folder, str) else None)
-    grey = np.tile(np.arange(64, dtype=np.uint8), (64, 1))
-    colour = np.ascontiguousarray(np.repeat(grey[:, :, None], 3, axis=2))
-    for pixels in (grey, colour):
-        list(frame_variants(Frame(0, pixels, alpha=grey), BorderOptions()))
     decode.warm_up()
+    # Each kernel is compiled, or loaded, for grey and for colour, with and without transparency.
+    ramp = Image.linear_gradient("L").resize((64, 48))
+    for mode in ("L", "LA", "RGB", "RGBA"):
+        picture = ramp.convert(mode)
+        if mode in ("LA", "RGBA"):
+            picture.putalpha(ramp.rotate(180))
+        stream = io.BytesIO()
+        picture.save(stream, "PNG")
+        examine(stream.getvalue(), ExamineOptions().as_request(), lambda message: None)
 
 
 def examine(data: Buffer, request: Message, emit: Emit) -> None:

@@ -118,7 +118,7 @@ class ScanJob:
         if plan.from_digests is not None:
             batches = stored_examinations(plan.from_digests)
         else:
-            pool = self._runtime.worker_pool()
+            pool = self._runtime.workers
             options = ItemOptions(self._runtime.settings.archives, plan.archives)
             finder = Items(pool, options, lambda label: label in self._log.done)
             items = finder.of(self._walk, list(plan.paths))

@@ -233,6 +233,8 @@ class Sandbox:
         """Whether the zygote that made `child` is dead, and `child` with it."""
         if self._channel is None or child.generation != self._generation:
             return True
+        if self._process is None or self._process.poll() is not None:
+            return True
         poller = select.poll()
         poller.register(self._channel.fileno(), 0)  # POLLHUP is always told
         return any(event & select.POLLHUP for _, event in poller.poll(0))

@@ -305,6 +305,9 @@ class WorkerPool:
             return
         link.child.kill()  # It may have closed its channel and live on.
         signal = None if link.spent else self._sandbox.how_it_died(link.child)
+        if signal is None and not link.spent and self._sandbox.is_orphan(link.child):
+            self._discard(link, None)
+            return
         self._discard(link, Fault.LIMIT_TIME if signal == SIGXCPU else Fault.DECODER_CRASHED)
 
     def _discard(self, link: Link, fault: Fault | None) -> None:

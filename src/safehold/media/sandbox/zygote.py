@@ -90,11 +90,11 @@ class Zygote:
         protocol.send_packet(self._channel, protocol.FORKED, protocol.encode(answer), (pidfd,))
         return True
 
-    @staticmethod
-    def _become_worker(descriptor: int, order: Order, setup: Setup) -> NoReturn:
+    def _become_worker(self, descriptor: int, order: Order, setup: Setup) -> NoReturn:
         """The child's side of the fork; never returns."""
         status = 1
         try:
+            self._channel.close()  # else the host would not see the zygote's death at once
             with socket.socket(fileno=descriptor) as channel:
                 run(channel, order, setup)
             status = 0
