@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from safehold.kernels.accelerate import frozen
 from safehold.kernels.borders import Lines, uniform_run
 from safehold.kernels.pdq import MIN_SIDE
 
@@ -66,7 +67,7 @@ def trim_border(pixels: NDArray[np.uint8], options: BorderOptions, tolerance: in
     Returns None when there is no border, when too little would remain, or when the whole
     picture is uniform.
     """
-    solid = np.ascontiguousarray(pixels).reshape(*pixels.shape[:2], -1)
+    solid = frozen(np.ascontiguousarray(pixels).reshape(*pixels.shape[:2], -1))
     height, width = pixels.shape[:2]
     top = _run(solid, Lines(0, 0, 1, height, 0, width), options, tolerance)
     if top == height:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from safehold.hashing.model import PDQ_BYTES, Orientation
 from safehold.kernels import pdq as kernels
+from safehold.kernels.accelerate import frozen
 
 ORIENTATIONS = tuple(Orientation)
 
@@ -57,7 +58,7 @@ def _hash(pixels: NDArray[np.uint8], signs: int) -> tuple[NDArray[np.uint8], int
     if min(height, width) < kernels.MIN_SIDE:
         return packed, 0
     channels = 1 if pixels.ndim == 2 else 3
-    plain = np.ascontiguousarray(pixels).reshape(height, width * channels)
+    plain = frozen(np.ascontiguousarray(pixels).reshape(height, width * channels))
     sampled = np.empty((kernels.SAMPLES, kernels.SAMPLES), np.float32)
     kernels.downsample(
         plain, kernels.row_taps(height), kernels.column_taps(width, channels), sampled

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from safehold.hashing.borders import BorderOptions, trim_border
 from safehold.hashing.model import VariantDigests
 from safehold.hashing.pdq import pdq_dihedral
+from safehold.kernels.accelerate import frozen
 from safehold.kernels.composite import composite
 from safehold.media.model import Frame
 
@@ -42,8 +43,8 @@ def _treatments(frame: Frame) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     yield AS_STORED, frame.pixels
     if frame.alpha is None:
         return
-    plain = np.ascontiguousarray(frame.pixels).reshape(len(frame.pixels), -1)
-    alpha = np.ascontiguousarray(frame.alpha)
+    plain = frozen(np.ascontiguousarray(frame.pixels).reshape(len(frame.pixels), -1))
+    alpha = frozen(np.ascontiguousarray(frame.alpha))
     for name, level in BACKGROUNDS.items():
         out = np.empty_like(plain)
         composite(plain, alpha, level, out)

@@ -14,8 +14,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, ClassVar, ParamSpec, TypeVar, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from safehold.errors import SafeholdError
 
+T = TypeVar("T", bound=np.generic)
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -82,6 +86,18 @@ def secure_folder(folder: Path) -> None:
         raise CacheFolderError
     if found.st_mode & 0o077:
         folder.chmod(0o700)
+
+
+def frozen(array: NDArray[T]) -> NDArray[T]:
+    """A read-only view of an array.
+
+    A kernel is compiled once for writable and once for read-only arguments. What comes from
+    decoders may be either; as a frozen view it is always the latter, so nothing is compiled
+    where no compiler can run (a locked worker).
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 def kernel(**options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
