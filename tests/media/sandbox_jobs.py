@@ -172,6 +172,12 @@ def sleep(data: Any, request: dict[str, Any], emit: Any) -> None:
     emit({"slept": True, "pid": os.getpid()})
 
 
+def late_digest(data: Any, request: dict[str, Any], emit: Any) -> None:
+    emit({"exact": len(data)})
+    time.sleep(0.3)
+    digest(data, request, emit)
+
+
 # Escapes
 
 
@@ -324,5 +330,6 @@ JOBS: dict[str, Any] = {
     "close": close_and_live,
     "thread": thread,
     "sleep": sleep,
+    "late digest": late_digest,
     "escape": escape,
 }

@@ -322,6 +322,19 @@ def test_files_over_the_limit_are_not_read(pool: WorkerPool, tmp_path: Path) -> 
     assert outcome == Outcome(outcome.ticket, (), Fault.LIMIT_BYTES)
 
 
+def test_a_file_that_is_cut_while_it_is_read_costs_itself_only(
+    pool: WorkerPool, small: int, tmp_path: Path
+) -> None:
+    for descriptor in opened(tmp_path / "cut", bytes(2 * MIB)):
+        pool.submit(descriptor, {"do": "late digest"})
+        assert pool.completed(0.1) == []
+        os.truncate(tmp_path / "cut", 0)
+        (outcome,) = pool.completed(10)
+    assert outcome.fault is Fault.DECODER_CRASHED
+    assert outcome.messages == ({"exact": 2 * MIB},)
+    assert one(pool, small, do="two").fault is None
+
+
 def test_an_endless_pipe_is_cut_at_the_limit(pool: WorkerPool, tmp_path: Path) -> None:
     reader, writer = os.pipe()
     ticket = pool.submit(reader, {"do": "digest"})

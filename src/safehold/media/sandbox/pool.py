@@ -237,6 +237,7 @@ class WorkerPool:
 
     def wait(self, channel: socket.socket, seconds: float) -> bool:
         """Go on with the jobs until `channel` is readable. Returns False when time ran out."""
+        self._check_open()
         until = time.monotonic() + seconds
         self._selector.register(channel, selectors.EVENT_READ, None)
         try:
