@@ -1,0 +1,48 @@
+# Everything is set up on first use; see README.md.
+PY := .venv/bin/python
+export PYTHONDONTWRITEBYTECODE :=
+
+.PHONY: demo test check unit bench soak recall format lock clean setup setup-dev setup-bench
+
+demo: setup ## Draw pictures, edit them, list some, scan, show what was found
+	@.venv/bin/safehold demo
+
+test: check unit ## Everything that must pass
+
+check: setup-dev ## Format, lint, types, imports
+	.venv/bin/ruff format --check src tests benchmarks
+	.venv/bin/ruff check src tests benchmarks
+	.venv/bin/mypy
+	.venv/bin/lint-imports
+
+unit: setup-dev ## The tests, documentation among them
+	$(PY) -m pytest
+
+bench: setup-bench ## Speed beside the peers, in ratios; writes benchmarks/results/
+	$(PY) benchmarks/bench.py
+
+recall: setup-bench ## What is found of edited pictures, and what is wrongly matched
+	$(PY) benchmarks/recall.py
+
+soak: setup-dev ## Long runs: damaged files, kills and resumes
+	$(PY) benchmarks/soak_mutations.py
+	$(PY) benchmarks/soak_resume.py
+
+format: setup-dev ## Put the code in form
+	.venv/bin/ruff format src tests benchmarks
+	.venv/bin/ruff check --fix src tests benchmarks
+
+lock: setup-dev ## Pin dependencies anew
+	scripts/lock
+
+setup:
+	@scripts/setup run
+
+setup-dev:
+	@scripts/setup dev
+
+setup-bench:
+	@scripts/setup bench
+
+clean: ## Remove what was made here
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache build dist
