@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import json
 import shutil
+import statistics
 import struct
 import tempfile
 import time
@@ -120,6 +121,7 @@ def _rows(bench: ScanBench, count: int, rounds: int) -> Iterator[Row]:
         peer_rates.append(sampled / bench.peer(sampled))
         third.append(bench.scan(bench.third))
     rates = [count / usage.seconds for usage in full]
+    others = round(statistics.median(usage.others_busy for usage in full), 2)
     yield Row(
         name=f"scan of {count} JPEGs of {bench.mean_bytes / 1000:.0f} KB, all cores, with start",
         ours=Spread.of(rates),
@@ -128,6 +130,7 @@ def _rows(bench: ScanBench, count: int, rounds: int) -> Iterator[Row]:
         ratio=Spread.of([a / b for a, b in zip(rates, peer_rates, strict=True)]),
         unit="files/s",
         note="ours also writes rows, three more digests, eight orientations, trims, matches",
+        others_busy=others,
     )
     more = count - max(1, count // 3)
     marginal = [more / max(a.seconds - b.seconds, 1e-6) for a, b in zip(full, third, strict=True)]
@@ -138,6 +141,7 @@ def _rows(bench: ScanBench, count: int, rounds: int) -> Iterator[Row]:
         peer_name="threatexchange pdq_from_file, serial",
         ratio=Spread.of([a / b for a, b in zip(marginal, peer_rates, strict=True)]),
         unit="files/s",
+        others_busy=others,
     )
     busy = [
         (a.cpu_seconds - b.cpu_seconds) / max(a.seconds - b.seconds, 1e-6)
@@ -152,6 +156,7 @@ def _rows(bench: ScanBench, count: int, rounds: int) -> Iterator[Row]:
         unit="cores",
         bar=1.7,
         note="the bar holds for two cores",
+        others_busy=others,
     )
     for label, part in (("all processes", "peak_mb"), ("the main process", "peak_main_mb")):
         ours = [float(getattr(usage, part)) for usage in full]

@@ -126,11 +126,14 @@ class Neighbours:
     @staticmethod
     def _others() -> float:
         """CPU seconds of the whole machine less this process's and its ended children's."""
-        first = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
-        # user, nice, system, idle, iowait, irq, softirq, steal
-        spent = sum(int(first[field]) for field in (0, 1, 2, 5, 6, 7))
-        own = os.times()
-        return spent / os.sysconf("SC_CLK_TCK") - sum(own[:4])
+        return machine_seconds() - sum(os.times()[:4])
+
+
+def machine_seconds() -> float:
+    """CPU seconds that the whole machine has spent, from /proc/stat."""
+    first = Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]
+    # user, nice, system, idle, iowait, irq, softirq, steal
+    return sum(int(first[field]) for field in (0, 1, 2, 5, 6, 7)) / os.sysconf("SC_CLK_TCK")
 
 
 def timed(work: Callable[[], object], repeat: int = 1) -> float:

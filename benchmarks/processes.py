@@ -14,6 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from measure import machine_seconds
+
 TICKS = os.sysconf("SC_CLK_TCK")
 PAGE = os.sysconf("SC_PAGE_SIZE")
 
@@ -29,6 +31,9 @@ class Usage:
         peak_mb: largest sum of the proportional set sizes (shared memory counted once), or of
             the resident sizes where the kernel does not tell those.
         peak_main_mb: largest resident size of the command's own process.
+        errors: the end of what it said.
+        others_busy: cores that the rest of the machine used meanwhile; watching the command
+            is part of that, some hundredths of a core.
     """
 
     code: int
@@ -37,6 +42,7 @@ class Usage:
     peak_mb: float
     peak_main_mb: float
     errors: str = ""
+    others_busy: float = 0.0
 
     @property
     def cores_busy(self) -> float:
@@ -74,18 +80,23 @@ def start(home: Path, arguments: Sequence[str], errors: Path) -> subprocess.Pope
 def run(home: Path, arguments: Sequence[str], errors: Path, every: float = 0.05) -> Usage:
     """Run `safehold` to its end and watch it, every so many seconds."""
     begin = time.perf_counter()
+    machine_begin = machine_seconds()
     process = start(home, arguments, errors)
     watch = _Watch()
     while process.poll() is None:
         _look(process.pid, watch)
         time.sleep(every)
+    seconds = time.perf_counter() - begin
+    cpu_seconds = sum(watch.cpu.values())
+    others = (machine_seconds() - machine_begin - cpu_seconds) / seconds
     return Usage(
         code=process.returncode,
-        seconds=time.perf_counter() - begin,
-        cpu_seconds=sum(watch.cpu.values()),
+        seconds=seconds,
+        cpu_seconds=cpu_seconds,
         peak_mb=watch.peak / 1e6,
         peak_main_mb=watch.peak_main / 1e6,
         errors=errors.read_text(errors="replace")[-2000:],
+        others_busy=max(0.0, others),
     )
 
 
