@@ -16,4 +16,7 @@ settings.register_profile(
 )
 settings.load_profile("safehold")
 
-KernelCache.configure(Path(__file__).parents[1] / ".venv" / "kernel-cache")
+KERNEL_CACHE = Path(__file__).parents[1] / ".venv" / "kernel-cache"
+"""Compiled kernels are kept here between runs."""
+
+KernelCache.configure(KERNEL_CACHE)

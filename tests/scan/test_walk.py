@@ -87,7 +87,7 @@ def test_a_folder_that_cannot_be_listed_is_a_fault(
             raise PermissionError
         return real(path)
 
-    monkeypatch.setattr(walk_module.os, "scandir", scandir)
+    monkeypatch.setattr(os, "scandir", scandir)
     found = list(Walk().files([bytes(tmp_path)]))
     assert names([f for f in found if not f.readable], tmp_path) == ["b"]
     assert len(found) == 3

@@ -12,10 +12,10 @@ MEMBER_MARK = "!"
 
 @dataclass(frozen=True, slots=True)
 class Label:
-    """The name of an item.
+    r"""The name of an item.
 
     Attributes:
-        text: what is shown. Bytes that are no UTF-8 are written as `\\xNN`.
+        text: what is shown. Bytes that are no UTF-8 are written as `\xNN`.
         raw: the very bytes, where `text` is not faithful; else None.
     """
 

@@ -172,10 +172,15 @@ class Log:
             kept = _resume_digests(digests, count)
         return cls(RowFile.append(output, end), kept, DoneSet(bytes(keys)))
 
-    def write(self, rows: list[Row], digests: Callable[[], list[Row]]) -> None:
-        """Append one batch to both files."""
+    @property
+    def keeps_digests(self) -> bool:
+        """Whether `write` wants digests."""
+        return self._digests is not None
+
+    def write(self, rows: list[Row], digests: list[Row]) -> None:
+        """Append one batch to both files; `digests` is empty where they are not kept."""
         if self._digests is not None:
-            self._digests.write(digests())
+            self._digests.write(digests)
         if self._rows is not None:
             self._rows.write(rows)
 

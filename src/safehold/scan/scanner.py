@@ -93,5 +93,5 @@ def judge(
     for batch in batches:
         screened = screening.judge([examined.examination for examined in batch])
         rows = [scan_row(e, s) for e, s in zip(batch, screened, strict=True)]
-        log.write(rows, lambda: [digests_row(examined) for examined in batch])
+        log.write(rows, [digests_row(e) for e in batch] if log.keeps_digests else [])
         progress.on_rows(rows)

@@ -11,6 +11,7 @@ import os
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 CHUNK = 10_000
 """Names that are held and sorted together; only larger folders come in several such parts."""
@@ -54,7 +55,7 @@ class Walk:
         """Every file at or below `paths`. A path below another one is not walked twice."""
         for path in outermost(paths):
             try:
-                kind = os.stat(path).st_mode
+                kind = Path(os.fsdecode(path)).stat().st_mode
             except OSError:
                 yield Found(path, readable=False)
                 continue
@@ -102,7 +103,7 @@ class Walk:
 
     def _first_visit(self, folder: bytes) -> bool:
         try:
-            found = os.stat(folder)
+            found = Path(os.fsdecode(folder)).stat()
         except OSError:
             return True
         key = (found.st_dev, found.st_ino)
