@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
 from safehold import __version__
 from safehold.cli import demo, hash_command, lists, scan
@@ -68,18 +69,15 @@ app.add_typer(lists.app, name="list")
 
 def main(arguments: Sequence[str]) -> int:
     """Run one command line; returns its exit code."""
-    from click.exceptions import Abort, ClickException
-    from click.exceptions import Exit as ClickExit
-
     try:
         code = app(args=list(arguments), prog_name="safehold", standalone_mode=False)
         return int(code or 0)
-    except ClickExit as done:
+    except typer.Exit as done:
         return done.exit_code
-    except ClickException as error:
-        error.show()
+    except TyperException as error:
+        _show_usage(error)
         return EXIT_USAGE
-    except (Abort, KeyboardInterrupt):
+    except (typer.Abort, KeyboardInterrupt):
         note("Interrupted.")
         return EXIT_INTERRUPTED
     except SafeholdError as error:
@@ -99,6 +97,15 @@ def main(arguments: Sequence[str]) -> int:
         if debugging():
             raise
         return EXIT_INTERNAL
+
+
+def _show_usage(error: TyperException) -> None:
+    """Show what is wrong with a command line, as the command-line library words it."""
+    show = getattr(error, "show", None)
+    if show is None:
+        note(f"safehold: {error} [usage]")
+    else:
+        show()
 
 
 def run() -> None:

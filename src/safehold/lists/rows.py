@@ -53,7 +53,7 @@ ROW_MESSAGES: dict[RowFault, str] = {
     RowFault.JSON_OBJECT: "the line is not a JSON object",
     RowFault.JSON_KEYS: "the object has the same key twice",
     RowFault.DIGEST: "the line is not a digest of a known length",
-    RowFault.AMBIGUOUS: "64 digits can be sha256 or pdq: name the type",
+    RowFault.AMBIGUOUS: "64 digits can be sha256 or pdq: name it with --type",
     RowFault.EMPTY_FILE: "this is the digest of a file without content, which would match all",
     RowFault.MD5: "md5 is not 32 hexadecimal digits",
     RowFault.SHA1: "sha1 is not 40 hexadecimal digits",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from safehold.hashing.model import SignalType, VariantDigests
@@ -11,6 +12,9 @@ from safehold.screening import Examination, Screened, read_examination, signal_h
 
 Row = dict[str, Any]
 
+MAX_MATCHES = 100
+"""Matches that one row shows; `matches_omitted` counts the others."""
+
 
 def scan_row(examined: Examined, screened: Screened) -> Row:
     """A line of `safehold scan`."""
@@ -19,12 +23,21 @@ def scan_row(examined: Examined, screened: Screened) -> Row:
     row["sha256"] = _hex(examination, SignalType.SHA256)
     row["verdict"] = screened.decision.verdict.value
     row["reasons"] = list(screened.decision.reasons)
-    row["matches"] = [match_form(match) for match in screened.matches]
+    row["matches"] = [match_form(match) for match in nearest(screened.matches)]
+    if len(screened.matches) > MAX_MATCHES:
+        row["matches_omitted"] = len(screened.matches) - MAX_MATCHES
     row["provenance"] = []
     row["error"] = examination.fault.value if examination.fault else None
     row["format"] = examination.format
     row["size"] = examination.exact.size if examination.exact else examined.size
     return row
+
+
+def nearest(matches: Sequence[Match]) -> Sequence[Match]:
+    """The matches that a row shows: all, or of very many the nearest. The decision saw all."""
+    if len(matches) <= MAX_MATCHES:
+        return matches
+    return sorted(matches, key=lambda match: match.distance)[:MAX_MATCHES]
 
 
 def hash_row(examined: Examined) -> Row:
