@@ -176,6 +176,10 @@ class Runtime:
         )
         return self._stack.enter_context(WorkerPool(options))
 
+    def missing_protections(self) -> tuple[str, ...]:
+        """What this machine does not give to hold the workers; for the operator to know."""
+        return self.workers.protections.missing if "workers" in self.__dict__ else ()
+
     def snapshots(self, names: Sequence[str] | None) -> list[Snapshot]:
         """Snapshots of the named lists, or of all; their bodies are checked meanwhile."""
         opened = self.lists.open(names)

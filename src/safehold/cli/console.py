@@ -35,9 +35,9 @@ def console(*, error: bool = False) -> Console:
 
 
 @contextmanager
-def progress_bar(unit: str) -> Iterator[Progress | None]:
-    """A progress bar on stderr with rate and time left; None when nobody watches."""
-    if not sys.stderr.isatty():
+def progress_bar(unit: str, *, hidden: bool = False) -> Iterator[Progress | None]:
+    """A progress bar on stderr with rate and time left; None when nobody watches, or `hidden`."""
+    if hidden or not sys.stderr.isatty():
         yield None
         return
     from rich.progress import (

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from safehold.cli.options import HomeOption, WorkersOption, open_runtime
+from safehold.cli.options import HomeOption, WorkersOption, open_runtime, tell_missing_protections
 
 EXAMPLE = "Example: safehold hash photo.jpg album.zip > digests.jsonl"
 
@@ -23,6 +23,7 @@ def hash_paths(
 
     Exit code 0 when every file could be read, 2 when some could not.
     """
+    from safehold.cli.console import progress_bar
     from safehold.media.model import Fault
     from safehold.scan.items import ItemOptions, Items
     from safehold.scan.output import encode_row
@@ -35,10 +36,15 @@ def hash_paths(
         pool = runtime.workers
         items = Items(pool, ItemOptions(runtime.settings.archives), lambda label: False)
         found = items.of(Walk(), [bytes(path) for path in paths])
-        for batch in examine_items(pool, found, runtime.examine_options, Progress()):
-            for examined in batch:
-                row = hash_row(examined)
-                faults += row["error"] not in (None, Fault.UNSUPPORTED.value)
-                sys.stdout.buffer.write(encode_row(row))
-            sys.stdout.buffer.flush()
+        with progress_bar("files", hidden=sys.stdout.isatty()) as bar:
+            task = bar.add_task("hashing", total=None) if bar else None
+            for batch in examine_items(pool, found, runtime.examine_options, Progress()):
+                for examined in batch:
+                    row = hash_row(examined)
+                    faults += row["error"] not in (None, Fault.UNSUPPORTED.value)
+                    sys.stdout.buffer.write(encode_row(row))
+                sys.stdout.buffer.flush()
+                if bar and task is not None:
+                    bar.advance(task, len(batch))
+        tell_missing_protections(runtime)
     return 2 if faults else 0

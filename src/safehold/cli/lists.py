@@ -81,6 +81,10 @@ def add(
                 if bar is not None and task is not None:
                     bar.update(task, completed=done, total=total)
 
+            def building(done: int) -> None:
+                if bar is not None and task is not None:
+                    bar.update(task, description="building", completed=done, total=None)
+
             report = lists.add(
                 name,
                 file,
@@ -89,6 +93,7 @@ def add(
                 format=form,
                 replace=replace,
                 progress=progress,
+                build_progress=building,
             )
     if as_json:
         print(json.dumps(_report_form(report)))

@@ -40,3 +40,13 @@ def open_runtime(
     runtime = Runtime(settings)
     KernelCache.configure(runtime.kernel_folder, announce_compilation)
     return runtime
+
+
+def tell_missing_protections(runtime: Runtime) -> None:
+    """Say which protections of the workers this machine does not give, if any."""
+    from safehold.cli.console import note
+
+    missing = runtime.missing_protections()
+    if missing:
+        note(f"This machine does not protect the decoders by: {', '.join(missing)}.")
+        note("  docs/explanation/sandbox.md says what that means.")

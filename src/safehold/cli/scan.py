@@ -12,7 +12,13 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from safehold.cli.options import HomeOption, JsonOption, WorkersOption, open_runtime
+from safehold.cli.options import (
+    HomeOption,
+    JsonOption,
+    WorkersOption,
+    open_runtime,
+    tell_missing_protections,
+)
 
 if TYPE_CHECKING:
     from safehold.runtime import Runtime
@@ -106,6 +112,7 @@ def _run(plan: Any, runtime: Runtime, as_json: bool) -> int:
             note("There is no list yet: files are only hashed. See safehold list add --help.")
         with _interruptible(progress), _watching(job, progress, rows_to_stdout):
             job.run()
+        tell_missing_protections(runtime)
         summary = job.summary
         for line in summary_lines(summary, job.skipped, progress.stop):
             note(line)

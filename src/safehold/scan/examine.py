@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import deque
 from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from safehold.hashing.exact import exact_digests_of_descriptor
@@ -22,6 +23,9 @@ from safehold.screening import (
 )
 
 MIB = 1024 * 1024
+
+READERS_POLL_SECONDS = 0.05
+"""How long the pool is waited for while large files are read beside it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,8 @@ class ExamineStream:
         self._flow = flow or FlowOptions()
         self._order: deque[_Place] = deque()
         self._running: dict[int, _Place] = {}
+        self._outside: dict[Future[Examination], _Place] = {}
+        self._readers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="digests")
         self._member_bytes = 0
 
     def run(self, items: Iterator[Item], stop: Callable[[], bool]) -> Iterator[list[Examined]]:
@@ -75,23 +81,27 @@ class ExamineStream:
         `stop` is asked before each item; once it says yes, what is under way is finished and
         no further item is begun.
         """
-        while not stop():
-            item = next(items, None)
-            if item is None:
-                break
-            self._begin(item)
-            yield from self._ready(self._flow.batch)
-            while self._is_full():
+        with self._readers:
+            while not stop():
+                item = next(items, None)
+                if item is None:
+                    break
+                self._begin(item)
+                yield from self._ready(self._flow.batch)
+                while self._is_full():
+                    self._collect(None)
+                    yield from self._ready(1)
+            while self._is_busy():
                 self._collect(None)
                 yield from self._ready(1)
-        while self._running:
-            self._collect(None)
             yield from self._ready(1)
-        yield from self._ready(1)
+
+    def _is_busy(self) -> bool:
+        return bool(self._running or self._outside)
 
     def _is_full(self) -> bool:
         over = len(self._order) >= self._flow.window
-        return bool(self._running) and (over or self._member_bytes > self._flow.member_bytes)
+        return self._is_busy() and (over or self._member_bytes > self._flow.member_bytes)
 
     def _begin(self, item: Item) -> None:
         place = _Place(item)
@@ -110,16 +120,32 @@ class ExamineStream:
         self._collect(0)
 
     def _collect(self, timeout: float | None) -> None:
+        """Take what is finished; without `timeout`, wait until something is."""
+        if self._outside:
+            timeout = READERS_POLL_SECONDS if timeout is None else timeout
         for outcome in self._pool.completed(timeout):
             place = self._running.pop(outcome.ticket)
-            item = place.item
-            assert item.descriptor is not None
-            try:
-                place.examination = _conclude(item, outcome)
-            finally:
-                os.close(item.descriptor)
-            if item.in_memory:
-                self._member_bytes -= item.size
+            examination = _read(outcome)
+            if examination.exact is None and place.item.descriptor is not None:
+                reading = self._readers.submit(_from_outside, place.item.descriptor, examination)
+                self._outside[reading] = place
+            else:
+                self._finish(place, examination)
+        if self._outside and not self._running and timeout:
+            wait(self._outside, timeout, return_when=FIRST_COMPLETED)
+        for reading in [reading for reading in self._outside if reading.done()]:
+            self._finish(self._outside.pop(reading), reading.result())
+
+    def _finish(self, place: _Place, examination: Examination) -> None:
+        item = place.item
+        if item.descriptor is not None:
+            os.close(item.descriptor)
+        if item.in_memory:
+            self._member_bytes -= item.size
+        fault = examination.fault
+        if item.expanded and fault is Fault.UNSUPPORTED:
+            fault = None
+        place.examination = replace(examination, fault=fault or item.fault)
 
     def _ready(self, least: int) -> Iterator[list[Examined]]:
         """The finished examinations at the head of the order, if there are `least` of them."""
@@ -136,26 +162,19 @@ class ExamineStream:
             yield batch
 
 
-def _conclude(item: Item, outcome: Outcome) -> Examination:
-    """What an outcome says of an item, together with what was known of it before."""
+def _read(outcome: Outcome) -> Examination:
+    """What an outcome says; a worker that answers nonsense counts as one that died."""
     try:
-        examination = read_examination(outcome.messages, outcome.fault)
+        return read_examination(outcome.messages, outcome.fault)
     except ExaminationError:
-        # A worker that answers nonsense counts as one that died on this file.
-        examination = Examination(fault=Fault.DECODER_CRASHED)
-    if examination.exact is None:
-        assert item.descriptor is not None
-        examination = _from_outside(item.descriptor, examination)
-    fault = examination.fault
-    if item.expanded and fault is Fault.UNSUPPORTED:
-        fault = None
-    return replace(examination, fault=fault or item.fault)
+        return Examination(fault=Fault.DECODER_CRASHED)
 
 
 def _from_outside(descriptor: int, examination: Examination) -> Examination:
     """Digests of a file that no worker read: too large, or its worker died at once.
 
-    Nothing is decoded here. A large file that is no picture is no fault.
+    Runs in a thread beside the scan. Nothing is decoded here. A large file that is no picture
+    is no fault.
     """
     try:
         format_name = sniff(os.pread(descriptor, HEAD_BYTES, 0))
