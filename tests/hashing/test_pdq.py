@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from safehold.hashing.model import Orientation
-from safehold.hashing.pdq import pdq, pdq_dihedral
+from safehold.hashing.pdq import pdq, pdq_dihedral, pdq_orientations
 from safehold.kernels import pdq as kernels
 from safehold.kernels import pdq_reference
 from tests.samples import NAMES, distance, noise, sample
@@ -120,6 +120,36 @@ def test_names_of_orientations_are_true(orientation: Orientation) -> None:
     distances = [distance(h, pdq(turned).bits) for h in eight]
     assert int(np.argmin(distances)) == list(Orientation).index(orientation)
     assert min(distances) <= 24
+
+
+@given(
+    seed=st.integers(0, 10_000),
+    width=st.integers(17, 400),
+    height=st.integers(17, 400),
+    grey=st.booleans(),
+)
+def test_orientations_are_those_of_the_turned_picture(
+    seed: int, width: int, height: int, grey: bool
+) -> None:
+    pixels = noise(seed, width, height)
+    if grey:
+        pixels = np.ascontiguousarray(pixels[..., 0])
+    eight = pdq_orientations(pixels)
+    turns = {Orientation.ORIGINAL: lambda p: p, **TURNS}
+    for found, orientation in zip(eight.hashes, Orientation, strict=True):
+        turned = pdq(np.ascontiguousarray(turns[orientation](pixels)))
+        assert distance(found, turned.bits) <= 2, orientation
+    assert eight.quality == pdq(pixels).quality
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_orientations_are_those_of_the_oracle_on_the_turned_picture(name: str) -> None:
+    pixels = sample(name)
+    eight = pdq_orientations(pixels).hashes
+    for orientation, turn in TURNS.items():
+        expected, _ = oracle(np.ascontiguousarray(turn(pixels)))
+        found = eight[list(Orientation).index(orientation)]
+        assert distance(found, expected[0]) <= 2, orientation
 
 
 def test_grey_equals_rgb_of_the_same_grey() -> None:

@@ -2,8 +2,8 @@
 
 Lists hold the hash of one form of a picture; people share others. Each frame is hashed as it
 is stored; over white and over black where some pixel is transparent; and again with uniform
-borders taken off, one border at a time. Turned and mirrored forms cost no further variant: the
-eight orientations come from one transform.
+borders taken off, one border at a time. Turned and mirrored forms are no further variants: each
+variant has the hashes of its eight orientations, each as if that form had been hashed itself.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from safehold.hashing.borders import BorderOptions, trim_border
 from safehold.hashing.model import VariantDigests
-from safehold.hashing.pdq import pdq_dihedral
+from safehold.hashing.pdq import pdq_orientations
 from safehold.kernels.accelerate import frozen
 from safehold.kernels.composite import composite
 from safehold.media.model import Frame
@@ -30,7 +30,7 @@ def frame_variants(frame: Frame, borders: BorderOptions) -> Iterator[VariantDige
     prefix = f"frame_{frame.index}_" if frame.index else ""
     for treatment, pixels in _treatments(frame):
         for trimmed, part in _trims(pixels, borders):
-            hashed = pdq_dihedral(part)
+            hashed = pdq_orientations(part)
             if hashed.hashes in seen:
                 continue
             seen.add(hashed.hashes)

@@ -27,6 +27,8 @@ LUMA = np.array([0.299, 0.587, 0.114], np.float32)
 """PDQ's weights of red, green and blue."""
 ROWS_AT_ONCE = 8
 """How many rows of pixels one turn of the inner loop takes; weights are padded to it."""
+FLIP_ROWS_AT_ONCE = 4
+"""The same where two sums are kept: more would not fit the registers. Divides `ROWS_AT_ONCE`."""
 MIN_SIDE = 5
 """A picture with a smaller side has no hash (PDQ's own rule)."""
 
@@ -79,6 +81,47 @@ def row_taps(length: int) -> Taps:
     return Taps(start, count, np.ascontiguousarray(weight))
 
 
+def _reversed(plain: Taps, length: int) -> Taps:
+    """The taps of the same axis walked backwards, for the sample that lies at the same place."""
+    start = length - plain.start[::-1] - plain.counts[::-1]
+    weight = np.zeros_like(plain.weight)
+    for i in range(SAMPLES):
+        count = plain.counts[SAMPLES - 1 - i]
+        weight[i, :count] = plain.weight[SAMPLES - 1 - i, :count][::-1]
+    return Taps(start, plain.counts[::-1].copy(), weight)
+
+
+@functools.lru_cache(maxsize=1024)
+def both_row_taps(length: int) -> tuple[Taps, NDArray[np.float32]]:
+    """`row_taps` of the picture and of the picture upside down, over the same rows of pixels.
+
+    PDQ samples, and for even windows averages, a little off the centre, so a mirrored picture
+    is not sampled at the mirrored places. Sample i of the one and sample 63 - i of the other
+    lie at nearly the same rows: both are taken from one band of pixels. Returns the taps of
+    the picture, their bands widened, and for the same bands the weights of the other.
+    """
+    plain = row_taps(length)
+    mirrored = _reversed(plain, length)
+    start = np.minimum(plain.start, mirrored.start)
+    end = np.maximum(plain.start + plain.counts, mirrored.start + mirrored.counts)
+    counts = end - start
+    padded = -(-int(counts.max()) // ROWS_AT_ONCE) * ROWS_AT_ONCE
+    weights = []
+    for one in (plain, mirrored):
+        weight = np.zeros((SAMPLES, padded), np.float32)
+        for i in range(SAMPLES):
+            shift = one.start[i] - start[i]
+            weight[i, shift : shift + one.counts[i]] = one.weight[i, : one.counts[i]]
+        weights.append(weight)
+    return Taps(start, counts, weights[0]), weights[1]
+
+
+@functools.lru_cache(maxsize=1024)
+def both_column_taps(width: int, channels: int) -> tuple[Taps, Taps]:
+    """`column_taps` of the picture, and of it mirrored (sample 63 - i stands at place i)."""
+    return column_taps(width, channels), _widened(_reversed(row_taps(width), width), channels)
+
+
 @functools.lru_cache(maxsize=1024)
 def column_taps(width: int, channels: int) -> Taps:
     """`row_taps` for rows of `width` pixels with 1 or 3 interleaved channels.
@@ -86,7 +129,10 @@ def column_taps(width: int, channels: int) -> Taps:
     With three, PDQ's luma is folded into the weights: a sample is then one dot product along
     memory. Weights are padded to a multiple of 64, the length that compiles without remainder.
     """
-    plain = row_taps(width)
+    return _widened(row_taps(width), channels)
+
+
+def _widened(plain: Taps, channels: int) -> Taps:
     weight = plain.weight
     if channels == 3:
         weight = (weight[:, :, None] * LUMA).reshape(SAMPLES, -1)
@@ -169,6 +215,77 @@ def downsample(
             for q in range(width):
                 value += weights[q] * sums[q]
             out[i, j] = value
+
+
+@kernel(nogil=True, fastmath={"contract", "reassoc", "nsz"})
+def downsample_flips(
+    pixels: NDArray[np.uint8],
+    rows: Taps,
+    mirrored_weight: NDArray[np.float32],
+    columns: Taps,
+    mirrored_columns: Taps,
+    out: NDArray[np.float32],
+) -> None:
+    """Blur and sample as it stands, mirrored, upside down, and both, in one pass.
+
+    `out` is (4, 64, 64) float32: as it stands, columns mirrored, rows mirrored, both. `rows`
+    and `mirrored_weight` are `both_row_taps(height)`, the columns `both_column_taps(width,
+    channels)`.
+    """
+    length = pixels.shape[1]
+    bottom = pixels.shape[0] - 1
+    width = columns.weight.shape[1]
+    total = np.zeros(length + width, np.float32)
+    mirror = np.zeros(length + width, np.float32)
+    for i in range(SAMPLES):
+        first = rows.start[i]
+        total[:length] = 0
+        mirror[:length] = 0
+        for k in range(0, rows.counts[i], FLIP_ROWS_AT_ONCE):
+            at = first + k
+            v0 = rows.weight[i, k + 0]
+            w0 = mirrored_weight[i, k + 0]
+            v1 = rows.weight[i, k + 1]
+            w1 = mirrored_weight[i, k + 1]
+            v2 = rows.weight[i, k + 2]
+            w2 = mirrored_weight[i, k + 2]
+            v3 = rows.weight[i, k + 3]
+            w3 = mirrored_weight[i, k + 3]
+            p0 = pixels[at]
+            p1 = pixels[min(at + 1, bottom)]
+            p2 = pixels[min(at + 2, bottom)]
+            p3 = pixels[min(at + 3, bottom)]
+            for x in range(length):
+                f0 = np.float32(p0[x])
+                f1 = np.float32(p1[x])
+                f2 = np.float32(p2[x])
+                f3 = np.float32(p3[x])
+                total[x] += (v0 * f0 + v1 * f1) + (v2 * f2 + v3 * f3)
+                mirror[x] += (w0 * f0 + w1 * f1) + (w2 * f2 + w3 * f3)
+        last = SAMPLES - 1 - i
+        for j in range(SAMPLES):
+            sums = total[columns.start[j] : columns.start[j] + width]
+            mirrored = mirror[columns.start[j] : columns.start[j] + width]
+            weights = columns.weight[j]
+            one = np.float32(0)
+            two = np.float32(0)
+            for q in range(width):
+                one += weights[q] * sums[q]
+                two += weights[q] * mirrored[q]
+            out[0, i, j] = one
+            out[2, last, j] = two
+        for j in range(SAMPLES):
+            left = mirrored_columns.start[j]
+            sums = total[left : left + width]
+            mirrored = mirror[left : left + width]
+            weights = mirrored_columns.weight[j]
+            one = np.float32(0)
+            two = np.float32(0)
+            for q in range(width):
+                one += weights[q] * sums[q]
+                two += weights[q] * mirrored[q]
+            out[1, i, SAMPLES - 1 - j] = one
+            out[3, last, SAMPLES - 1 - j] = two
 
 
 @kernel(nogil=True, fastmath={"contract", "reassoc", "nsz"})
