@@ -1,0 +1,57 @@
+"""The reference of rows has the fields of rows, in their order."""
+
+from __future__ import annotations
+
+from safehold.hashing.model import ExactDigests, Orientation, SignalType, VariantDigests
+from safehold.ids import EntryId, ListName
+from safehold.lists.model import Tier
+from safehold.matching.match import Match
+from safehold.policy.model import Decision, Verdict
+from safehold.scan.examine import Examined
+from safehold.scan.labels import Label
+from safehold.scan.rows import MAX_MATCHES, hash_row, scan_row
+from safehold.screening import Examination, Screened
+from tests.docs.pages import code, reference, rows, section
+
+PAGE = reference("rows.md")
+FOUND = Match(
+    ListName("partner"),
+    Tier.CONFIRMED,
+    EntryId("1"),
+    "",
+    SignalType.PDQ,
+    2,
+    "as_stored",
+    Orientation.ORIGINAL,
+    False,
+    frozenset({SignalType.PDQ}),
+)
+EXAMINATION = Examination(
+    exact=ExactDigests(bytes(16), bytes(20), bytes(32), 9),
+    format="jpeg",
+    variants=(VariantDigests("as_stored", 80, (bytes(32),) * 8),),
+)
+EXAMINED = Examined(Label.of_path(b"caf\xe9.jpg"), 9, EXAMINATION)
+SCREENED = Screened(EXAMINATION, (FOUND,) * (MAX_MATCHES + 1), Decision(Verdict.HOLD, ()))
+
+
+def fields(heading: str) -> list[str]:
+    text = section(PAGE, heading).split("\n### ")[0]
+    return [code(row[0]) for row in rows(text)]
+
+
+def test_scan_rows() -> None:
+    row = scan_row(EXAMINED, SCREENED)
+    assert sorted(fields("Scan rows")) == sorted(row)
+    assert f"at most {MAX_MATCHES}" in PAGE
+    assert fields("Matches") == list(row["matches"][0])
+
+
+def test_hash_rows() -> None:
+    assert fields("Hash rows") == list(hash_row(EXAMINED))
+
+
+def test_values_of_matches() -> None:
+    text = section(PAGE, "Matches")
+    for value in (*SignalType, *Orientation, *Tier):
+        assert f"`{value}`" in text
