@@ -1,5 +1,8 @@
 """One core: PDQ of pixels, and files to digests, beside pdqhash and threatexchange.
 
+Files are read as Safehold always reads them, by a locked worker process that gets a descriptor
+and answers with digests; host and worker share the one core. The peer decodes in this process.
+
 Run alone with `python benchmarks/bench_files.py [--rounds N] [--only WORD]`, or by `bench.py`.
 The pictures are scikit-image's benign samples, enlarged, with mild noise so that they compress
 as photographs do: "calm" ones well, "detailed" ones as badly as a phone's.
@@ -10,8 +13,10 @@ from __future__ import annotations
 import argparse
 import functools
 import json
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import numpy as np
 import pdqhash
@@ -20,13 +25,14 @@ from PIL import Image, ImageOps
 from threatexchange.signal_type.pdq.pdq_hasher import pdq_from_bytes
 
 from measure import NO_BAR, Bar, Contest, Row, contend, pin
-from safehold.hashing.borders import BorderOptions
-from safehold.hashing.exact import exact_digests
-from safehold.hashing.model import ExactDigests
-from safehold.hashing.pdq import PdqHash, pdq, pdq_dihedral
-from safehold.hashing.variants import frame_variants
+from safehold.config import default_kernel_cache
+from safehold.hashing.pdq import pdq, pdq_dihedral, pdq_orientations
+from safehold.kernels.accelerate import KernelCache
 from safehold.media.decode import open_picture
 from safehold.media.limits import MediaLimits
+from safehold.media.sandbox.interface import Outcome, SandboxOptions
+from safehold.media.sandbox.pool import WorkerPool
+from safehold.screening import JOB, ExamineOptions
 from safehold.testing.edits import encode
 from safehold.testing.pictures import draw
 from safehold.testing.samples import sample
@@ -45,7 +51,6 @@ DETAILED = 5.0
 """Noise that makes a JPEG of quality 93 as large as a phone's, 3 to 4 MB."""
 
 LIMITS = MediaLimits()
-BORDERS = BorderOptions()
 
 PDQHASH = "pdqhash.compute"
 HASHER = "threatexchange pdq_from_bytes"
@@ -62,17 +67,41 @@ def photograph(name: str, size: tuple[int, int], noise: float = CALM) -> Image.I
     return Image.fromarray(np.clip(np.rint(pixels), 0, 255).astype(np.uint8))
 
 
-def from_file(data: bytes) -> tuple[ExactDigests, PdqHash]:
-    """Safehold: bytes to md5, sha1, sha256 and PDQ with quality."""
-    frame = next(iter(open_picture(data, LIMITS).frames()))
-    return exact_digests(data), pdq(frame.pixels)
+class Worker:
+    """A locked worker, and a file in memory that it is given again and again."""
+
+    def __init__(self, data: bytes, job: str) -> None:
+        options = SandboxOptions(
+            job=job,
+            warm_up="worker_jobs:warm_up",
+            settings={"kernel_cache": str(default_kernel_cache())},
+            workers=1,
+            max_jobs_per_worker=1_000_000,
+            python_path=(str(Path(__file__).parent),),
+        )
+        self._pool = WorkerPool(options)
+        self._descriptor = os.memfd_create("picture")
+        os.write(self._descriptor, data)
+        self._request = ExamineOptions().as_request()
+
+    def __call__(self) -> Outcome:
+        """The file, read once."""
+        self._pool.submit(self._descriptor, self._request)
+        (outcome,) = self._pool.completed()
+        if outcome.fault is not None:
+            raise RuntimeError(f"the worker failed: {outcome.fault}")
+        return outcome
+
+    def pdq(self) -> bytes:
+        """The hash that the worker gives."""
+        return bytes.fromhex(str(self().messages[-1]["pdq"]))
+
+    def close(self) -> None:
+        self._pool.close()
+        os.close(self._descriptor)
 
 
-def everything(data: bytes) -> object:
-    """Safehold: what a scan computes, all variants in eight orientations."""
-    frames = open_picture(data, LIMITS).frames()
-    digests = [digest for frame in frames for digest in frame_variants(frame, BORDERS)]
-    return exact_digests(data), digests
+DIGEST = "worker_jobs:digest"
 
 
 def peer_pixels(pixels: NDArray[np.uint8]) -> bytes:
@@ -191,10 +220,11 @@ def _file_plan(made: _File) -> Plan:
 
     def prepare() -> Contest:
         data = made.encode(photograph("astronaut", made.size, made.noise))
-        apart = bits_apart(from_file(data)[1].bits, bytes.fromhex(pdq_from_bytes(data)[0]))
+        worker = Worker(data, DIGEST)
+        apart = bits_apart(worker.pdq(), bytes.fromhex(pdq_from_bytes(data)[0]))
         return Contest(
             name,
-            functools.partial(from_file, data),
+            worker,
             functools.partial(pdq_from_bytes, data),
             HASHER,
             made.bar,
@@ -211,7 +241,7 @@ def _everything_plan() -> Plan:
         data = _jpeg(photograph("astronaut", PHONE))
         return Contest(
             name,
-            functools.partial(everything, data),
+            Worker(data, JOB),
             functools.partial(pdq_from_bytes, data),
             HASHER,
             note="all variants, eight orientations",
@@ -233,9 +263,27 @@ def _decode_share_plan() -> Plan:
         return Contest(
             name,
             decode,
-            functools.partial(from_file, data),
+            Worker(data, DIGEST),
             "safehold, whole work",
             Bar(None, at_most=True),
+        )
+
+    return Plan(name, prepare)
+
+
+def _exact_orientations_plan(label: str, size: tuple[int, int]) -> Plan:
+    """Each orientation as if the turned picture were hashed itself: what a scan uses."""
+    name = f"eight exact orientations beside one, {label}"
+
+    def prepare() -> Contest:
+        pixels = np.asarray(photograph("chelsea", size))
+        return Contest(
+            name,
+            functools.partial(pdq_orientations, pixels),
+            functools.partial(pdq, pixels),
+            "safehold, one orientation",
+            Bar(None, at_most=True),
+            "four samplings; a scan uses these",
         )
 
     return Plan(name, prepare)
@@ -247,10 +295,11 @@ def _drawn_plan() -> Plan:
 
     def prepare() -> Contest:
         data = encode(draw("shapes", 4, WEB), "JPEG", quality=85)
-        apart = bits_apart(from_file(data)[1].bits, bytes.fromhex(pdq_from_bytes(data)[0]))
+        worker = Worker(data, DIGEST)
+        apart = bits_apart(worker.pdq(), bytes.fromhex(pdq_from_bytes(data)[0]))
         return Contest(
             name,
-            functools.partial(from_file, data),
+            worker,
             functools.partial(pdq_from_bytes, data),
             HASHER,
             Bar(6.0),
@@ -270,6 +319,8 @@ PLANS: tuple[Plan, ...] = (
     _dihedral_plan("1600x1004", WEB, Bar(1.2, at_most=True)),
     _dihedral_plan("4000x3000", PHONE, Bar(1.2, at_most=True)),
     _dihedral_plan("640x480", SMALL, Bar(None, at_most=True)),
+    _exact_orientations_plan("1600x1004", WEB),
+    _exact_orientations_plan("4000x3000", PHONE),
 )
 
 
@@ -277,7 +328,11 @@ def rows(rounds: int, only: str = "") -> Iterator[Row]:
     """Run the plans whose name holds `only`."""
     for plan in PLANS:
         if only.lower() in plan.name.lower():
-            yield contend(plan.prepare(), rounds)
+            contest = plan.prepare()
+            yield contend(contest, rounds)
+            for side in (contest.ours, contest.peer):
+                if isinstance(side, Worker):
+                    side.close()
 
 
 def main() -> None:
@@ -286,6 +341,7 @@ def main() -> None:
     parser.add_argument("--only", default="", help="only rows whose name holds this")
     chosen = parser.parse_args()
     pin()
+    KernelCache.configure(default_kernel_cache())
     for row in rows(chosen.rounds, chosen.only):
         # One JSON object a line: bench.py reads them as they come.
         print(json.dumps(row.as_dict()), flush=True)

@@ -125,8 +125,30 @@ class Neighbours:
 
     @staticmethod
     def _others() -> float:
-        """CPU seconds of the whole machine less this process's and its ended children's."""
-        return machine_seconds() - sum(os.times()[:4])
+        """CPU seconds of the whole machine less this process's and its descendants'."""
+        return machine_seconds() - sum(os.times()[:4]) - descendants_seconds()
+
+
+def descendants_seconds() -> float:
+    """CPU seconds of the living descendants of this process, from /proc, proc(5)."""
+    parents: dict[int, int] = {}
+    ticks: dict[int, int] = {}
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        parents[int(entry.name)] = int(fields[1])
+        ticks[int(entry.name)] = sum(int(fields[n]) for n in (11, 12, 13, 14))
+    total = 0
+    for process, spent in ticks.items():
+        ancestor = parents.get(process, 0)
+        while ancestor > 1 and ancestor != os.getpid():
+            ancestor = parents.get(ancestor, 0)
+        total += spent if ancestor == os.getpid() else 0
+    return total / os.sysconf("SC_CLK_TCK")
 
 
 def machine_seconds() -> float:

@@ -32,6 +32,12 @@ HIGHEST_CAPABILITY: Final = 63
 CLONE_NEWNET: Final = 0x40000000
 CLONE_NEWIPC: Final = 0x08000000
 
+# malloc.h of glibc
+M_TRIM_THRESHOLD: Final = -1
+M_MMAP_MAX: Final = -4
+
+HEAP_KEPT_BYTES: Final = 256 * 1024 * 1024
+
 NOBODY: Final = 65534
 MAX_THREADS: Final = 4096
 """Processes and threads of the user nobody, all workers and strangers together."""
@@ -57,6 +63,19 @@ class Bounds:
 def c_library() -> ctypes.CDLL:
     """The C library, for the calls that Python does not offer."""
     return ctypes.CDLL(None, use_errno=True)
+
+
+def keep_freed_memory(libc: ctypes.CDLL) -> None:
+    """Have the C library serve large blocks from a heap that it keeps between pictures.
+
+    By default every large block is mapped anew and its pages are zeroed one fault at a time,
+    which takes up to half of the time that reading a large picture takes. Up to
+    `HEAP_KEPT_BYTES` stay with a worker. Does nothing where the C library is not glibc.
+    """
+    mallopt = getattr(libc, "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_MAX, 0)
+        mallopt(M_TRIM_THRESHOLD, HEAP_KEPT_BYTES)
 
 
 def isolate_zygote(libc: ctypes.CDLL) -> tuple[bool, int | None]:

@@ -24,7 +24,12 @@ from typing import Any, Final, NoReturn, cast
 from safehold.media.limits import MediaLimits
 from safehold.media.sandbox import protocol
 from safehold.media.sandbox.interface import Job, Message, SandboxStartError
-from safehold.media.sandbox.lockdown import c_library, isolate_zygote, thread_count
+from safehold.media.sandbox.lockdown import (
+    c_library,
+    isolate_zygote,
+    keep_freed_memory,
+    thread_count,
+)
 from safehold.media.sandbox.worker import Order, Setup, Unpack, run
 
 UNPACKER: Final = "safehold.media.unpack.worker:serve"
@@ -133,6 +138,7 @@ def prepare(hello: dict[str, Any]) -> Setup:
         codecs.lookup(name)
     unpack = cast(Unpack, resolve(UNPACKER))
     job = cast(Job, resolve(hello["job"]))
+    keep_freed_memory(c_library())
     if hello["warm_up"] is not None:
         resolve(hello["warm_up"])(hello["settings"])
     threads = thread_count()
