@@ -7,7 +7,11 @@ A setting comes, first found first taken, from the command line, from an environ
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import os
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +31,10 @@ from safehold.policy.model import PolicyOptions
 
 PREFIX = "SAFEHOLD_"
 CONFIG_FILE = "config.toml"
+GROUPS = ("media", "archives", "borders", "matching", "policy")
+"""Settings that are options classes of the packages."""
+OTHER_VARIABLES = frozenset({PREFIX + "DEBUG"})
+"""Variables with our prefix that are no settings."""
 
 
 class SettingsError(UsageError):
@@ -82,6 +90,59 @@ class Settings(BaseSettings):
         return init_settings, env_settings, toml
 
 
+RANGES: Mapping[str, tuple[float, float]] = {
+    "archives.max_depth": (0, 16),
+    "borders.tolerance": (0, 255),
+    "borders.narrow_tolerance": (0, 255),
+    "borders.stray_share": (0, 1),
+    "borders.min_share": (0, 1),
+    "borders.min_side": (5, 10_000),
+    "borders.soft_edge": (0, 100),
+    "borders.rounds": (0, 10),
+    "matching.threshold": (0, 64),
+    "matching.quality_floor": (0, 100),
+    "matching.contradiction_distance": (0, 256),
+    "media.max_frames": (1, 128),
+}
+"""Smallest and largest value of settings. Any other number must be above zero."""
+
+
+def _out_of_range(settings: Settings) -> Iterator[str]:
+    """Names of settings whose value is not possible."""
+    for group in GROUPS:
+        options = getattr(settings, group)
+        for field in dataclasses.fields(options):
+            name = f"{group}.{field.name}"
+            value = getattr(options, field.name)
+            if not isinstance(value, int | float):
+                continue
+            low, high = RANGES.get(name, (math.ulp(0.0), math.inf))
+            if not low <= value <= high or value == math.inf:
+                yield name
+
+
+def _unknown_names(home: Path) -> Iterator[str]:
+    """Names in the settings file and the environment that no setting has."""
+    known: dict[str, set[str]] = {
+        group: {field.name for field in dataclasses.fields(Settings.model_fields[group].default)}
+        for group in GROUPS
+    }
+    file = home / CONFIG_FILE
+    found = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
+    for name, value in found.items():
+        if name not in Settings.model_fields:
+            yield name
+        elif name in known and isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in value if inner not in known[name])
+    for variable in os.environ:
+        if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
+            continue
+        name, *inner_names = variable.removeprefix(PREFIX).lower().split("__", 1)
+        inner = inner_names[0] if inner_names else None
+        if name not in Settings.model_fields or (inner and inner not in known.get(name, ())):
+            yield variable
+
+
 def load_settings(**given: Any) -> Settings:
     """Read all settings; those in `given` that are not None stand before all others.
 
@@ -90,17 +151,20 @@ def load_settings(**given: Any) -> Settings:
             never its value, which may be a secret.
     """
     try:
-        return Settings(**{name: value for name, value in given.items() if value is not None})
+        settings = Settings(**{name: value for name, value in given.items() if value is not None})
+        wrong = [*_unknown_names(settings.home), *_out_of_range(settings)]
     except ValidationError as error:
-        where = ", ".join(".".join(str(part) for part in e["loc"]) for e in error.errors())
-        raise SettingsError(
-            f"These settings cannot be used: {where}.",
-            hint="docs/reference/settings.md names every setting and what it may be.",
-        ) from error
+        wrong = [".".join(str(part) for part in e["loc"]) for e in error.errors()]
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"The file {CONFIG_FILE} in the home cannot be read.", hint="It must be valid TOML."
         ) from error
+    if wrong:
+        raise SettingsError(
+            f"These settings cannot be used: {', '.join(wrong)}.",
+            hint="docs/reference/settings.md names every setting and what it may be.",
+        )
+    return settings
 
 
 def debugging() -> bool:

@@ -133,6 +133,7 @@ class Runtime:
 
     def _list_store(self) -> Any:
         from safehold.storage import engine
+        from safehold.storage.digest_key import bind_digest_key
         from safehold.storage.list_store import SqlListStore
         from safehold.storage.migrate import migrate
 
@@ -143,6 +144,7 @@ class Runtime:
         )
         self._stack.callback(database.dispose)
         migrate(database)
+        bind_digest_key(database, self.digest_key.fingerprint())
         return SqlListStore(database)
 
     @functools.cached_property

@@ -349,3 +349,63 @@ def test_help_loads_nothing_heavy(safehold: Command) -> None:
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    "variable",
+    [
+        {"SAFEHOLD_WROKERS": "2"},
+        {"SAFEHOLD_MATCHING__TRESHOLD": "20"},
+        {"SAFEHOLD_MATCHING__THRESHOLD": "300"},
+        {"SAFEHOLD_MATCHING__THRESHOLD": "-1"},
+        {"SAFEHOLD_MEDIA__MAX_FRAMES": "0"},
+        {"SAFEHOLD_MEDIA__MAX_SECONDS": "nan"},
+        {"SAFEHOLD_DATABASE": "mysql://u:s3cret@host/db"},
+    ],
+)
+def test_settings_that_cannot_be_are_refused(safehold: Command, variable: dict[str, str]) -> None:
+    result = safehold("list", "show", **variable)
+    assert result.code in (64, 70)
+    assert "[internal]" not in result.err
+    assert "s3cret" not in result.err
+
+
+def test_unknown_names_in_the_settings_file_are_named(safehold: Command) -> None:
+    safehold.home.mkdir(mode=0o700)
+    (safehold.home / "config.toml").write_text("[matchng]\n[media]\nmax_pixls = 3\n")
+    result = safehold("list", "show")
+    assert result.code == 64
+    assert "matchng" in result.err
+    assert "media.max_pixls" in result.err
+
+
+def test_the_demo_leaves_other_databases_alone(safehold: Command) -> None:
+    absent = "postgresql://nobody@127.0.0.1:1/absent"
+    assert safehold("demo", SAFEHOLD_DATABASE=absent).code == 0
+
+
+def test_a_report_without_a_folder_is_refused_at_once(
+    safehold: Command, tmp_path: Path, files: Path
+) -> None:
+    result = safehold("scan", files, "--report", tmp_path / "absent" / "report.html")
+    assert (result.code, result.out) == (64, "")
+
+
+def test_digests_with_a_broken_name_are_refused(safehold: Command, tmp_path: Path) -> None:
+    (tmp_path / "kept").write_text('{"path": "x", "path_base64": 7}\n')
+    assert safehold("scan", "--from-digests", tmp_path / "kept").code == 64
+
+
+def test_a_home_that_others_can_write_to_is_refused(safehold: Command) -> None:
+    safehold.home.mkdir()
+    safehold.home.chmod(0o777)
+    result = safehold("list", "show")
+    assert result.code == 70
+    assert "[home]" in result.err
+
+
+def test_rows_of_hash_make_a_list(safehold: Command, tmp_path: Path, files: Path) -> None:
+    (tmp_path / "l.jsonl").write_text(safehold("hash", files / "copy.jpg").out)
+    added = safehold("list", "add", "own", tmp_path / "l.jsonl", "--json")
+    assert json.loads(added.out)["added"] == 1
+    assert safehold("scan", files / "copy.jpg").code == 1

@@ -48,7 +48,7 @@ def demo(
         note("Drawing pictures, editing them ...")
         originals(folder / "originals")
         files = {file.name: file for file in write_demo(folder / "pictures")}
-        with open_runtime(context, folder / "home", workers) as runtime:
+        with open_runtime(context, folder / "home", workers, database="") as runtime:
             note("Listing some of the originals, scanning ...")
             _add_lists(folder, runtime)
             rows = _scan(folder, runtime)

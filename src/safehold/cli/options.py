@@ -28,7 +28,10 @@ JsonOption = Annotated[
 
 
 def open_runtime(
-    context: typer.Context, home: Path | None = None, workers: int | None = None
+    context: typer.Context,
+    home: Path | None = None,
+    workers: int | None = None,
+    **fixed: object,
 ) -> Runtime:
     """The runtime of the home that the command line, the environment or nothing names."""
     from safehold.cli.console import announce_compilation
@@ -36,7 +39,7 @@ def open_runtime(
     from safehold.kernels.accelerate import KernelCache
     from safehold.runtime import Runtime
 
-    settings = load_settings(home=home or context.obj, workers=workers)
+    settings = load_settings(home=home or context.obj, workers=workers, **fixed)
     runtime = Runtime(settings)
     KernelCache.configure(runtime.kernel_folder, announce_compilation)
     return runtime

@@ -211,12 +211,16 @@ class Counting:
 
 def summary_lines(summary: Summary, skipped: Any, interrupted: bool) -> list[str]:
     """What a scan found in sum, for people."""
+    from safehold.media.model import Fault
+
     verdicts = ", ".join(f"{n:,} {name}" for name, n in sorted(summary.verdicts.items()))
-    lines = [f"{summary.items:,} items: {verdicts or 'none'}."]
+    items = "1 item" if summary.items == 1 else f"{summary.items:,} items"
+    lines = [f"{items}: {verdicts or 'none'}."]
     if summary.found:
         lines.append(f"{summary.found:,} match a list. A match is a reason to look.")
     if summary.unchecked:
-        codes = ", ".join(f"{n:,} {c}" for c, n in sorted(summary.errors.items()))
+        faults = sorted((c, n) for c, n in summary.errors.items() if c != Fault.UNSUPPORTED)
+        codes = ", ".join(f"{n:,} {code}" for code, n in faults)
         lines.append(f"{summary.unchecked:,} could not be checked, or not wholly ({codes}).")
     if skipped.symlinks or skipped.special:
         lines.append(

@@ -24,14 +24,16 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 
-class CacheFolderError(SafeholdError):
-    """The folder for compiled kernels cannot be trusted."""
+class UnsafeFolderError(SafeholdError):
+    """A folder that must be private cannot be trusted: the home, or the kernels' cache."""
 
-    code = "kernel_cache_unsafe"
+    code = "folder_unsafe"
     default_message = (
         "The folder for compiled kernels belongs to somebody else or is writable by others."
     )
-    default_hint = "Remove it or set SAFEHOLD_KERNEL_CACHE to a folder of your own."
+    default_hint = (
+        "Remove it, close it (chmod 700) if you trust what is in it, or name another one."
+    )
 
 
 class KernelCache:
@@ -76,14 +78,17 @@ class KernelCache:
 
 
 def secure_folder(folder: Path) -> None:
-    """Make `folder` with mode 0700, or check that it is ours and closed to others.
+    """Make `folder` with mode 0700, or check that it is ours and that nobody else can write.
 
-    Raises `CacheFolderError` when it is not.
+    A folder that others could only read is closed to them. Raises `UnsafeFolderError` when it is
+    somebody else's, or when others could have put something in it.
     """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise CacheFolderError
+        raise UnsafeFolderError
+    if found.st_mode & 0o022:
+        raise UnsafeFolderError("Others can write to a folder that must be private.")
     if found.st_mode & 0o077:
         folder.chmod(0o700)
 

@@ -97,4 +97,6 @@ class RowReader(Protocol):
 
 def column(name: str) -> str:
     """The form in which names of columns are compared."""
-    return name.strip().strip("\ufeff").lower().replace("-", "_").replace(" ", "_")
+    compared = name.strip().strip("\ufeff").lower().replace("-", "_").replace(" ", "_")
+    # What `safehold hash` writes is a list file too.
+    return "pdq_quality" if compared == "quality" else compared

@@ -65,6 +65,11 @@ class ScanPlan:
             )
         if self.resume and self.output is None:
             raise UsageError("--resume needs --output.")
+        for file in (self.output, self.report, self.keep_digests):
+            if file is not None and not file.absolute().parent.is_dir():
+                raise UsageError(
+                    "A file that is to be written has no folder.", hint="Make the folder first."
+                )
         if self.from_digests and self.keep_digests:
             raise UsageError("--from-digests and --keep-digests do not go together.")
 

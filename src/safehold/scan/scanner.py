@@ -76,7 +76,7 @@ def stored_examinations(path: Path, size: int = 64) -> Iterator[list[Examined]]:
             lines.seek(end)
             if lines.readline().endswith(b"\n"):
                 raise DigestsFileError
-    except (OSError, ExaminationError) as error:
+    except (OSError, ExaminationError, TypeError, ValueError) as error:
         raise DigestsFileError from error
 
 

@@ -6,8 +6,23 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from safehold.media.model import Fault
-from safehold.policy.model import Verdict
+from safehold.policy.model import Reason, Verdict
 from safehold.scan.rows import Row
+
+FINDINGS = frozenset(
+    {
+        Reason.EXACT_CONFIRMED,
+        Reason.EXACT_SUSPECTED,
+        Reason.EXACT_LOCAL,
+        Reason.EXACT_MD5_ONLY,
+        Reason.DIGEST_CONFLICT,
+        Reason.SIMILAR_CONFIRMED,
+        Reason.SIMILAR_SUSPECTED,
+        Reason.SIMILAR_LOCAL,
+        Reason.TOO_MANY_MATCHES,
+    }
+)
+"""Reasons that say that something was found."""
 
 
 @dataclass(slots=True)
@@ -45,7 +60,7 @@ class Summary:
             self.errors[row["error"]] += 1
         self.formats[row.get("format") or "unknown"] += 1
         matches = row["matches"]
-        if matches and row["verdict"] != Verdict.ALLOW:
+        if row["verdict"] != Verdict.ALLOW and not FINDINGS.isdisjoint(row["reasons"]):
             self.found += 1
         self.lists.update({match["list"] for match in matches})
         self.signals.update({match["signal"] for match in matches})

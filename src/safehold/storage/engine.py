@@ -109,8 +109,11 @@ def postgres_engine(url: str) -> sa.Engine:
         DatabaseError: the address is malformed or psycopg is not installed.
     """
     try:
+        address = sa.make_url(url)
+        if address.get_backend_name() != "postgresql":
+            raise ValueError("no PostgreSQL address")
         return sa.create_engine(
-            sa.make_url(url).set(drivername="postgresql+psycopg"),
+            address.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             hide_parameters=True,
         )
@@ -118,5 +121,5 @@ def postgres_engine(url: str) -> sa.Engine:
         # The address may hold a password: nothing of it is repeated.
         raise DatabaseError(
             "The PostgreSQL address cannot be used.",
-            hint="It reads postgresql://user@host/database; install safehold[postgres].",
+            hint="It reads postgresql://user@host/database, and needs psycopg[binary].",
         ) from None if isinstance(error, sa.exc.ArgumentError) else error

@@ -38,6 +38,16 @@ class UtcDateTime(sa.TypeDecorator[dt.datetime]):
 CODE_POINT_TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 """Text that is ordered by code points, as SQLite and Python order it."""
 
+digest_key = sa.Table(
+    "digest_key",
+    metadata,
+    # There is one row at most.
+    sa.Column("slot", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("fingerprint", sa.LargeBinary, nullable=False),
+    sa.CheckConstraint("slot = 1", name="digest_key_slot"),
+)
+"""The key under which the exact digests of `entries` stand, by its fingerprint."""
+
 lists = sa.Table(
     "lists",
     metadata,
