@@ -1,6 +1,5 @@
 # Everything is set up on first use; see README.md.
 PY := .venv/bin/python
-export PYTHONDONTWRITEBYTECODE :=
 
 .PHONY: demo test check unit bench soak recall format lock clean setup setup-dev setup-bench
 
@@ -9,14 +8,15 @@ demo: setup ## Draw pictures, edit them, list some, scan, show what was found
 
 test: check unit ## Everything that must pass
 
-check: setup-dev ## Format, lint, types, imports
+check: setup-dev ## Format, lint, types, imports, documents
 	.venv/bin/ruff format --check src tests benchmarks
 	.venv/bin/ruff check src tests benchmarks
 	.venv/bin/mypy
 	.venv/bin/lint-imports
+	$(PY) -m pytest tests/docs
 
-unit: setup-dev ## The tests, documentation among them
-	$(PY) -m pytest
+unit: setup-dev ## The tests of the program
+	$(PY) -m pytest --ignore=tests/docs
 
 bench: setup-bench ## Speed beside the peers, in ratios; writes benchmarks/results/
 	$(PY) benchmarks/bench.py

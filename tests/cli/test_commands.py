@@ -409,3 +409,16 @@ def test_rows_of_hash_make_a_list(safehold: Command, tmp_path: Path, files: Path
     added = safehold("list", "add", "own", tmp_path / "l.jsonl", "--json")
     assert json.loads(added.out)["added"] == 1
     assert safehold("scan", files / "copy.jpg").code == 1
+
+
+def test_compiling_is_said_once_and_cached(
+    safehold: Command, tmp_path: Path, files: Path
+) -> None:
+    cache = str(tmp_path / "kernels")
+    first = safehold("hash", files, SAFEHOLD_KERNEL_CACHE=cache)
+    assert first.code == 0, first.err
+    assert first.err.count("Compiling") == 1
+    assert stat.S_IMODE((tmp_path / "kernels").stat().st_mode) == 0o700
+    again = safehold("hash", files, SAFEHOLD_KERNEL_CACHE=cache)
+    assert again.err == ""
+    assert again.out == first.out

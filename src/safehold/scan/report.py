@@ -157,7 +157,7 @@ def _lists(summary: Summary, facts: ReportFacts) -> str:
             html.escape(str(entry["name"])),
             html.escape(str(entry["tier"])),
             html.escape(str(entry["version"])),
-            html.escape(str(entry["updated"] or "")),
+            html.escape(_moment_of(entry["updated"])),
             f"{entry['entries']:,}",
             f"{summary.lists[entry['name']]:,}",
         ]
@@ -215,6 +215,14 @@ def _ordered(counts: Mapping[str, int], order: Sequence[str]) -> list[tuple[str,
 
 def _moment(at: dt.datetime) -> str:
     return at.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _moment_of(text: object) -> str:
+    """A moment as a list's snapshot keeps it, for people."""
+    try:
+        return _moment(dt.datetime.fromisoformat(str(text)).astimezone(dt.UTC))
+    except ValueError:
+        return ""
 
 
 def _duration(seconds: float) -> str:
