@@ -83,7 +83,10 @@ def secure_folder(folder: Path) -> None:
     A folder that others could only read is closed to them. Raises `UnsafeFolderError` when it is
     somebody else's, or when others could have put something in it.
     """
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for part in (*reversed(folder.parents), folder):
+        # Unlike `parents=True`, this closes the folders above that are made here, too.
+        if not part.is_dir():
+            part.mkdir(mode=0o700, exist_ok=True)
     found = folder.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise UnsafeFolderError
