@@ -183,11 +183,10 @@ class Runtime:
         return self.workers.protections.missing if "workers" in self.__dict__ else ()
 
     def snapshots(self, names: Sequence[str] | None) -> list[Snapshot]:
-        """Snapshots of the named lists, or of all; their bodies are checked meanwhile."""
+        """Snapshots of the named lists, or of all, each checked as a whole."""
         opened = self.lists.open(names)
         for snapshot in opened:
             self._stack.callback(snapshot.close)
-            snapshot.verify_in_background()
         return list(opened)
 
     def screening(self, snapshots: Sequence[Snapshot]) -> Screening:

@@ -15,6 +15,7 @@ from safehold.hashing.model import SignalType
 from safehold.ids import EntryId, ListName
 from safehold.lists.model import EntryState, ListNameError, Tier, UnknownListError
 from safehold.lists.service import ListService
+from safehold.matching.snapshot import BodyState, Snapshot
 from safehold.storage.engine import sqlite_engine
 from safehold.storage.list_store import SqlListStore
 from safehold.storage.migrate import migrate
@@ -137,6 +138,21 @@ def test_opening_mends_what_is_missing_behind_or_damaged(home: Home) -> None:
     assert home.finds(1) == ["one"]
     home.store.set_state(ListName("one"), [EntryId("1")], EntryState.NEGATIVE, AT)
     assert home.finds(1) == []
+
+
+def test_opening_mends_a_damaged_body_before_anything_is_matched(home: Home) -> None:
+    home.service.add("one", home.file(1))
+    (path,) = (home.snapshots / "one").glob("*.snapshot")
+    with Snapshot.open(path, KEY) as snapshot:
+        place = next(s.offset for s in snapshot.sections if s.name == "md5_keys")
+    whole = path.read_bytes()
+    path.write_bytes(whole[:place] + bytes(16) + whole[place + 16 :])
+    with Snapshot.open(path, KEY) as snapshot:  # Its header alone shows nothing.
+        assert not len(snapshot.exact(SignalType.MD5, [KEY.keyed(SignalType.MD5, md5(1))])[0])
+    assert home.finds(1) == ["one"]
+    for snapshot in home.service.open():
+        assert snapshot.body_state is BodyState.INTACT
+        snapshot.close()
 
 
 def test_names_are_checked_before_anything_is_read(home: Home) -> None:

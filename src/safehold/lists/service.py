@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from safehold.clock import Clock
 from safehold.hashing.keyed import DigestKey
 from safehold.hashing.model import SignalType
+from safehold.ids import ListName
 from safehold.lists.building import BuildProgress, BuiltSnapshot, SnapshotBuilder
 from safehold.lists.catalog import open_snapshots
 from safehold.lists.detect import ListFormat
@@ -139,7 +140,9 @@ class ListService:
     def open(self, names: Sequence[str] | None = None) -> tuple[Snapshot, ...]:
         """Open the snapshots of lists as the store has them; None for all.
 
-        A snapshot that is missing, behind its list or damaged is built again first. The caller
+        A snapshot that is missing, behind its list or damaged is built again first. Every byte
+        is read and checked before anything is matched (about a second for each GB): what a
+        damaged table hides would be allowed, and a row once written is believed. The caller
         closes them.
 
         Raises:
@@ -170,7 +173,7 @@ class ListService:
         if not self._builder.is_current(info):
             self._builder.build(info.name)
         try:
-            return open_snapshots(self._folder, [info.name], self._key)[0]
+            return self._checked(info.name)
         except (
             SnapshotDamagedError,
             SnapshotForeignError,
@@ -178,4 +181,17 @@ class ListService:
             SnapshotMissingError,
         ):
             self._builder.build(info.name, force=True)
-            return open_snapshots(self._folder, [info.name], self._key)[0]
+            return self._checked(info.name)
+
+    def _checked(self, name: ListName) -> Snapshot:
+        """The current snapshot, its body read and found intact."""
+        from safehold.matching.errors import SnapshotDamagedError
+
+        [snapshot] = open_snapshots(self._folder, [name], self._key)
+        try:
+            if not snapshot.verify_body():
+                raise SnapshotDamagedError
+        except BaseException:
+            snapshot.close()
+            raise
+        return snapshot

@@ -1,9 +1,10 @@
 """Reading a snapshot: one mapped file holds one version of a list.
 
-The header is checked when the file is opened; the body by `verify_body`, usually in the
-background, while searches already run. Nothing read from the body is used as a place before
-it is bounded, so a damaged body can give wrong answers until it is found out, and never a
-read outside of the file. Once damage is found every search raises `SnapshotDamagedError`.
+The header is checked when the file is opened; the body by `verify_body`, before the first
+search or in the background while searches already run. Nothing read from the body is used as a
+place before it is bounded, so a damaged body can give wrong answers until it is found out, and
+never a read outside of the file. Once damage is found every search raises
+`SnapshotDamagedError`.
 
 Snapshot files are never written in place: a new version replaces the file by renaming, and a
 reader keeps the old one. If somebody cuts a mapped file short all the same, the system ends
@@ -17,7 +18,7 @@ import threading
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
@@ -58,6 +59,7 @@ class Snapshot:
         self._header = header
         self._key = key
         self._state = BodyState.UNCHECKED
+        self._state_lock = threading.Lock()
         self._closed = threading.Event()
         rows = as_words(self._column("pdq_hashes", "u1").reshape(-1, PDQ_BYTES))
         tables = BandTables(
@@ -189,7 +191,6 @@ class Snapshot:
             return self._exact[signal].find_many(keyed)
         except SnapshotDamagedError:
             self._mark_damaged()
-            raise
 
     def signals_of(self, number: int) -> frozenset[SignalType]:
         """Which digests an entry has."""
@@ -223,7 +224,6 @@ class Snapshot:
             return self._ids[start:end].tobytes().decode("utf-8")
         except UnicodeDecodeError:
             self._mark_damaged()
-            raise SnapshotDamagedError from None
 
     def classification(self, number: int) -> str:
         """The classification of an entry; empty when unknown."""
@@ -242,15 +242,19 @@ class Snapshot:
         Raises:
             SnapshotClosedError: it is closed, or was closed meanwhile.
         """
-        self._check()
-        self._state = BodyState.CHECKING
+        with self._state_lock:
+            self._check()
+            self._state = BodyState.CHECKING
         try:
             intact = self._file.intact(self._header, self._closed.is_set)
         except OSError:
             intact = False
         if self._closed.is_set():
             raise SnapshotClosedError
-        self._state = BodyState.INTACT if intact else BodyState.DAMAGED
+        with self._state_lock:
+            # What a search found to be damaged meanwhile stays so.
+            intact = intact and self._state is not BodyState.DAMAGED
+            self._state = BodyState.INTACT if intact else BodyState.DAMAGED
         if intact:
             self.preload()
         return intact
@@ -281,8 +285,9 @@ class Snapshot:
         if self._state is BodyState.DAMAGED:
             raise SnapshotDamagedError
 
-    def _mark_damaged(self) -> None:
-        self._state = BodyState.DAMAGED
+    def _mark_damaged(self) -> NoReturn:
+        with self._state_lock:
+            self._state = BodyState.DAMAGED
         raise SnapshotDamagedError
 
     def _column(self, name: str, dtype: str) -> NDArray[Any]:
@@ -328,7 +333,6 @@ class _GuardedIndex:
             return index.search(queries, threshold)
         except SnapshotDamagedError:
             self._owner._mark_damaged()
-            raise
 
     def hash_of(self, row: int) -> bytes:
         """The 32 bytes of a row."""
