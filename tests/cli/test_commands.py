@@ -411,9 +411,7 @@ def test_rows_of_hash_make_a_list(safehold: Command, tmp_path: Path, files: Path
     assert safehold("scan", files / "copy.jpg").code == 1
 
 
-def test_compiling_is_said_once_and_cached(
-    safehold: Command, tmp_path: Path, files: Path
-) -> None:
+def test_compiling_is_said_once_and_cached(safehold: Command, tmp_path: Path, files: Path) -> None:
     cache = str(tmp_path / "kernels")
     first = safehold("hash", files, SAFEHOLD_KERNEL_CACHE=cache)
     assert first.code == 0, first.err
