@@ -109,6 +109,24 @@ def test_likeness_to_a_negative_entry_lets_go_of_nothing() -> None:
     assert verdict_of(negative, match(SignalType.PDQ))[0] is Verdict.HOLD
 
 
+def test_a_negative_entry_must_be_met_by_more_than_md5() -> None:
+    alike = match(SignalType.PDQ)
+    md5 = match(SignalType.MD5, Tier.NEGATIVE)
+    assert verdict_of(md5, alike) == (Verdict.HOLD, ("similar_confirmed",))
+    near = match(SignalType.PDQ, Tier.NEGATIVE)
+    assert verdict_of(md5, near, alike) == (Verdict.ALLOW, ("negative", "similar_confirmed"))
+    elsewhere = match(SignalType.PDQ, Tier.NEGATIVE, "e2")
+    assert verdict_of(md5, elsewhere, alike)[0] is Verdict.HOLD
+
+
+@pytest.mark.parametrize("signal", EXACT)
+def test_a_forged_negative_entry_holds(signal: SignalType) -> None:
+    forged = match(signal, Tier.NEGATIVE, conflict=True)
+    assert verdict_of(forged) == (Verdict.HOLD, ("digest_conflict",))
+    found = verdict_of(forged, match(SignalType.PDQ))
+    assert found == (Verdict.HOLD, ("digest_conflict", "similar_confirmed"))
+
+
 @pytest.mark.parametrize("fault", [f for f in Fault if f is not Fault.UNSUPPORTED])
 def test_what_could_not_be_checked_holds(fault: Fault) -> None:
     assert verdict_of(fault=fault) == (Verdict.HOLD, (fault.value,))
@@ -139,6 +157,8 @@ def test_settings_change_what_they_say() -> None:
     )
     md5 = decide(Observation((match(SignalType.MD5),)), options)
     assert md5.verdict is Verdict.BLOCK
+    suspected = decide(Observation((match(SignalType.MD5, Tier.SUSPECTED),)), options)
+    assert suspected.verdict is Verdict.HOLD
     for fault, verdict in (
         (Fault.DECODE_FAILED, Verdict.ALLOW),
         (Fault.DAMAGED, Verdict.ALLOW),

@@ -5,9 +5,11 @@
    entry that is near. An entry of which md5 alone is equal and nothing else could be compared
    holds (`PolicyOptions.md5_only`).
 2. Where one digest of an entry is equal and another contradicts, somebody may have made a
-   collision: hold, never block, whatever else that entry matches.
+   collision: hold, never block, whatever else that entry matches. On a negative list too.
 3. Exact matches with suspected or local lists hold. So do matches by likeness with confirmed,
-   suspected or local lists, unless these exact bytes stand on a negative list.
+   suspected or local lists, unless these exact bytes stand on a negative list. That must rest on
+   more than md5, as in rule 1: whoever makes two files with one md5 and has the harmless one put
+   on a negative list would else be let through with the other.
 4. Lists that are only observed are recorded and change nothing.
 5. An item that is near more entries than can be told holds.
 6. An item that could not be checked holds, unless the settings say otherwise. A type that is
@@ -39,6 +41,7 @@ _SIMILAR = {
     Tier.LOCAL: Reason.SIMILAR_LOCAL,
 }
 _COLLISION_RESISTANT = frozenset({SignalType.SHA1, SignalType.SHA256})
+_MD5_AND_LIKENESS = frozenset({SignalType.MD5, SignalType.PDQ})
 
 Finding = tuple[Verdict, str]
 
@@ -49,8 +52,8 @@ def decide(observation: Observation, options: PolicyOptions) -> Decision:
     for match in observation.matches:
         by_entry[match.list_name, match.entry_id].append(match)
     negative = any(
-        Tier(match.tier) is Tier.NEGATIVE and match.signal is not SignalType.PDQ
-        for match in observation.matches
+        Tier(matches[0].tier) is Tier.NEGATIVE and _equal_beyond_md5(matches)
+        for matches in by_entry.values()
     )
     findings: list[Finding] = []
     for matches in by_entry.values():
@@ -62,23 +65,27 @@ def decide(observation: Observation, options: PolicyOptions) -> Decision:
     return Decision(verdict, tuple(sorted({reason for _, reason in findings})))
 
 
+def _equal_beyond_md5(matches: list[Match]) -> bool:
+    """Whether the item is the one that an entry means, as far as digests can tell."""
+    signals = {match.signal for match in matches}
+    forged = any(match.conflict for match in matches)
+    return not forged and (bool(signals & _COLLISION_RESISTANT) or signals == _MD5_AND_LIKENESS)
+
+
 def _judge_entry(matches: list[Match], negative: bool, options: PolicyOptions) -> Iterable[Finding]:
     tier = Tier(matches[0].tier)
-    equal = {m.signal for m in matches if m.signal is not SignalType.PDQ}
-    near = any(m.signal is SignalType.PDQ for m in matches)
     if tier is Tier.OBSERVE:
         yield Verdict.ALLOW, Reason.OBSERVED
-    elif tier is Tier.NEGATIVE:
-        if equal:
-            yield Verdict.ALLOW, Reason.NEGATIVE
-    elif any(m.conflict for m in matches):
+    elif any(match.conflict for match in matches):
         yield Verdict.HOLD, Reason.DIGEST_CONFLICT
-    elif equal:
-        if not (equal & _COLLISION_RESISTANT or near):
-            yield options.md5_only, Reason.EXACT_MD5_ONLY
-        else:
-            blocks = tier is Tier.CONFIRMED
-            yield Verdict.BLOCK if blocks else Verdict.HOLD, _EXACT[tier]
+    elif tier is Tier.NEGATIVE:
+        if _equal_beyond_md5(matches):
+            yield Verdict.ALLOW, Reason.NEGATIVE
+    elif _equal_beyond_md5(matches):
+        yield Verdict.BLOCK if tier is Tier.CONFIRMED else Verdict.HOLD, _EXACT[tier]
+    elif any(match.signal is SignalType.MD5 for match in matches):
+        blocks = options.md5_only is Verdict.BLOCK and tier is not Tier.CONFIRMED
+        yield Verdict.HOLD if blocks else options.md5_only, Reason.EXACT_MD5_ONLY
     else:
         yield Verdict.ALLOW if negative else Verdict.HOLD, _SIMILAR[tier]
 

@@ -24,7 +24,8 @@ class Reason(enum.StrEnum):
     EXACT_SUSPECTED = "exact_suspected"
     EXACT_LOCAL = "exact_local"
     EXACT_MD5_ONLY = "exact_md5_only"
-    """Equal by md5, and the entry has nothing else: md5 collisions can be made at will."""
+    """Equal by md5, and nothing else of the entry could be compared or is near: md5 collisions
+    can be made at will."""
     DIGEST_CONFLICT = "digest_conflict"
     """One digest of an entry is equal and another of the same entry contradicts."""
     SIMILAR_CONFIRMED = "similar_confirmed"
@@ -45,7 +46,8 @@ class PolicyOptions:
     """What is done where the rules leave a choice.
 
     Attributes:
-        md5_only: verdict for an exact match with an entry that is known by md5 alone.
+        md5_only: verdict for an exact match that rests on md5 alone. Where it is `block`, only
+            matches with confirmed lists do; others hold.
         fault: verdict for an item that could not be checked.
         damaged: verdict for an item that was decoded only in part and matched nothing.
         unsupported: verdict for a type that is not decoded and matched nothing exactly.
