@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from safehold.hashing.borders import BorderOptions, trim_border
+from safehold.hashing.borders import BorderOptions, Box, trim_border, trims
 from safehold.hashing.pdq import pdq
 from safehold.hashing.variants import frame_variants
 from safehold.kernels import borders, borders_reference, composite_reference
@@ -70,6 +70,21 @@ def test_a_frame_around_a_letterbox_is_taken_off_in_turns() -> None:
     assert nearest(both, letterboxed)[1] <= 24
 
 
+@pytest.mark.parametrize("quality", [40, 95])
+@pytest.mark.parametrize("hairline", [1, 2])
+def test_a_hairline_around_a_border_does_not_hide_it(quality: int, hairline: int) -> None:
+    original = sample("coffee")
+    framed = expanded(original, (50, 50), (255, 255, 255))
+    outlined = expanded(framed, (hairline, hairline), (0, 0, 0))
+    assert nearest(as_jpeg(outlined, quality), original)[1] <= 24
+
+
+def test_a_hairline_alone_is_no_variant() -> None:
+    outlined = expanded(sample("coffee"), (1, 1), (0, 0, 0))
+    names = [v.variant for v in frame_variants(Frame(0, outlined), OPTIONS)]
+    assert names == ["as_stored"]
+
+
 def test_a_dark_edge_is_not_trimmed_away_with_the_border() -> None:
     original = sample("chelsea").copy()
     original[:90] = (original[:90] // 10).astype(np.uint8)
@@ -88,8 +103,9 @@ def test_uniform_pictures_are_not_trimmed(shape: tuple[int, ...]) -> None:
 
 def test_too_little_left_is_not_trimmed() -> None:
     pixels = np.zeros((300, 300, 3), np.uint8)
-    pixels[150:153, 150:153] = 255
-    assert trim_border(pixels, OPTIONS, 28) is None
+    pixels[140:160, 140:155] = 255
+    assert trim_border(pixels, OPTIONS, 28) == Box(140, 160, 140, 155)
+    assert list(trims(pixels, OPTIONS, 28)) == []
 
 
 def test_transparency_gives_both_backgrounds() -> None:

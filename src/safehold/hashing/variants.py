@@ -13,7 +13,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from safehold.hashing.borders import BorderOptions, trim_border
+from safehold.hashing.borders import BorderOptions, Box, trims
 from safehold.hashing.model import VariantDigests
 from safehold.hashing.pdq import pdq_orientations
 from safehold.kernels.accelerate import frozen
@@ -55,14 +55,12 @@ def _trims(
     pixels: NDArray[np.uint8], borders: BorderOptions
 ) -> Iterator[tuple[list[str], NDArray[np.uint8]]]:
     yield [], pixels
+    seen: set[Box] = set()
     for name, tolerance in (
         ("trimmed", borders.tolerance),
         ("trimmed_narrow", borders.narrow_tolerance),
     ):
-        part = pixels
-        for trim in range(1, borders.rounds + 1):
-            box = trim_border(part, borders, tolerance)
-            if box is None:
-                break
-            part = box.of(part)
-            yield [name if trim == 1 else f"{name}_{trim}"], part
+        for trim, (box, part) in enumerate(trims(pixels, borders, tolerance), start=1):
+            if box not in seen:
+                seen.add(box)
+                yield [name if trim == 1 else f"{name}_{trim}"], part
