@@ -420,3 +420,22 @@ def test_compiling_is_said_once_and_cached(safehold: Command, tmp_path: Path, fi
     again = safehold("hash", files, SAFEHOLD_KERNEL_CACHE=cache)
     assert again.err == ""
     assert again.out == first.out
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_may_be_closed(safehold: Command, tmp_path: Path, files: Path, closed: str) -> None:
+    import subprocess
+
+    output = tmp_path / "rows.jsonl"
+    arguments = safehold.arguments("scan", files, "--output", output)
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {closed}', "sh", *arguments],
+        env=safehold.environment,
+        capture_output=True,
+        timeout=100,
+        check=False,
+    )
+    assert done.returncode in (0, 2)
+    assert done.stdout == b""
+    assert b"error" not in done.stderr
+    assert [json.loads(line)["path"] for line in lines_of(output)]

@@ -31,7 +31,7 @@ EXAMINATION = Examination(
     format="jpeg",
     variants=(VariantDigests("as_stored", 80, (bytes(32),) * 8),),
 )
-EXAMINED = Examined(Label.of_path(b"caf\xe9.jpg"), 9, EXAMINATION)
+EXAMINED = Examined(Label.of_path(b"caf\xe9.zip").member("a.jpg", None, 1), 9, EXAMINATION)
 SCREENED = Screened(EXAMINATION, (FOUND,) * (MAX_MATCHES + 1), Decision(Verdict.HOLD, ()))
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -106,3 +108,59 @@ def test_names_that_are_no_text_are_walked(tmp_path: Path) -> None:
     name = bytes(tmp_path) + b"/\xff\xfe.jpg"
     Path(os.fsdecode(name)).write_bytes(b"x")
     assert [f.path for f in Walk().files([bytes(tmp_path)])] == [name]
+
+
+def test_own_files_are_left_out(tmp_path: Path) -> None:
+    fill(tmp_path)
+    own = frozenset({os.path.realpath(bytes(tmp_path / "b" / "1.jpg"))})
+    found = names(list(Walk(own=own).files([bytes(tmp_path)])), tmp_path)
+    assert found == ["a.jpg", "b/2.jpg", "b/c/deep.jpg", "z.jpg"]
+
+
+@pytest.fixture
+def nested(tmp_path: Path) -> Iterator[Callable[[bytes, int], bytes]]:
+    """Makes folders within folders with a file in the last, and takes them away in the end."""
+    made: list[tuple[int, bytes]] = []
+
+    def nest(name: bytes, depth: int) -> bytes:
+        folder = os.open(tmp_path, os.O_RDONLY)
+        for _ in range(depth):
+            os.mkdir(name, dir_fd=folder)
+            made.append((folder, name))
+            folder = os.open(name, os.O_RDONLY, dir_fd=folder)
+        os.close(os.open("f", os.O_WRONLY | os.O_CREAT, dir_fd=folder))
+        made.append((folder, b"f"))
+        return b"/".join([bytes(tmp_path), *[name] * depth, b"f"])
+
+    limit = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(limit[1], 5_000), limit[1]))
+    yield nest
+    os.unlink(b"f", dir_fd=made[-1][0])
+    for folder, name in reversed(made[:-1]):
+        os.rmdir(name, dir_fd=folder)
+    for folder, _ in made:
+        os.close(folder)
+    resource.setrlimit(resource.RLIMIT_NOFILE, limit)
+
+
+def test_trees_deeper_than_calls_and_descriptors(
+    tmp_path: Path, nested: Callable[[bytes, int], bytes]
+) -> None:
+    path = nested(b"d", (4_000 - len(bytes(tmp_path))) // 2)
+    walk = Walk().files([bytes(tmp_path)])
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    assert next(walk).path == path
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
+    assert list(walk) == []
+
+
+def test_what_is_too_deep_to_be_named_is_a_fault(
+    tmp_path: Path, nested: Callable[[bytes, int], bytes]
+) -> None:
+    nested(b"d" * 200, 30)
+    assert [found.readable for found in Walk().files([bytes(tmp_path)])] == [False]
+
+
+def test_very_many_paths_are_sorted_out_quickly(tmp_path: Path) -> None:
+    paths = [bytes(tmp_path / f"{number}") for number in range(20_000)]
+    assert outermost(paths) == paths

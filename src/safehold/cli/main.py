@@ -108,6 +108,24 @@ def _show_usage(error: TyperException) -> None:
         show()
 
 
+def open_standard_streams() -> None:
+    """Open /dev/null where the caller closed stdin, stdout or stderr.
+
+    Else the next file that is opened would take the place, and be written to as the terminal.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.set_inheritable(number, True)
+    if sys.stdout is None:
+        sys.stdout = open(1, "w", closefd=False)  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", closefd=False)  # noqa: SIM115
+
+
 def run() -> None:
     """The entry point of the installed command."""
+    open_standard_streams()
     sys.exit(main(sys.argv[1:]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
@@ -187,22 +188,27 @@ class Counting:
 
     def __init__(self, job: Any) -> None:
         self._job = job
+        self._kept = job.plan.from_digests is not None
         self._stopped = False
         self._files: int | None = None
         threading.Thread(target=self._count, daemon=True).start()
 
     def _count(self) -> None:
         count = 0
-        for _ in self._job.count_files():
-            count += 1
-            if self._stopped:
-                return
-        self._files = count
+        met = self._job.count_kept() if self._kept else self._job.count_files()
+        with contextlib.suppress(OSError):
+            for _ in met:
+                count += 1
+                if self._stopped:
+                    return
+            self._files = count
 
     @property
     def total(self) -> int | None:
         """Files and the members met so far; None while the files are being counted."""
-        return None if self._files is None else self._files + self._job.members
+        if self._files is None:
+            return None
+        return self._files if self._kept else self._files + self._job.members
 
     def stop(self) -> None:
         """Let the counting end."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from safehold.hashing.model import ExactDigests
 
@@ -18,15 +18,20 @@ def exact_digests(data: bytes | memoryview) -> ExactDigests:
     return _digest(view[at : at + CHUNK_BYTES] for at in range(0, len(view), CHUNK_BYTES))
 
 
-def exact_digests_of_descriptor(descriptor: int) -> ExactDigests:
+def exact_digests_of_descriptor(
+    descriptor: int, stop: Callable[[], bool] = lambda: False
+) -> ExactDigests:
     """Digests of an open file of any size, from its start, in flat memory.
 
-    Raises OSError as reading does.
+    `stop` is asked before each chunk. Raises OSError as reading does, InterruptedError when
+    `stop` says yes.
     """
 
     def chunks() -> Iterable[bytes]:
         at = 0
         while chunk := os.pread(descriptor, CHUNK_BYTES, at):
+            if stop():
+                raise InterruptedError
             at += len(chunk)
             yield chunk
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
@@ -23,6 +24,12 @@ from safehold.screening import (
 )
 
 MIB = 1024 * 1024
+
+MAX_OUTSIDE = 16
+"""Large files that may be open at once to be read beside the pool."""
+
+MAX_DIGEST_BYTES = 1 << 44
+"""Files that claim to be larger (16 TiB) are not read: they are views of memory (`/proc/kcore`)."""
 
 READERS_POLL_SECONDS = 0.05
 """How long the pool is waited for while large files are read beside it."""
@@ -74,14 +81,17 @@ class ExamineStream:
         self._outside: dict[Future[Examination], _Place] = {}
         self._readers = ThreadPoolExecutor(max_workers=2, thread_name_prefix="digests")
         self._member_bytes = 0
+        self._ended = threading.Event()
 
-    def run(self, items: Iterator[Item], stop: Callable[[], bool]) -> Iterator[list[Examined]]:
+    def run(
+        self, items: Iterator[Item], stop: Callable[[], bool]
+    ) -> Generator[list[Examined], None, None]:
         """Batches of examinations, each as soon as it is whole.
 
         `stop` is asked before each item; once it says yes, what is under way is finished and
         no further item is begun.
         """
-        with self._readers:
+        try:
             while not stop():
                 item = next(items, None)
                 if item is None:
@@ -95,12 +105,16 @@ class ExamineStream:
                 self._collect(None)
                 yield from self._ready(1)
             yield from self._ready(1)
+        finally:
+            # When all is well nothing is being read any more.
+            self._ended.set()
+            self._readers.shutdown(cancel_futures=True)
 
     def _is_busy(self) -> bool:
         return bool(self._running or self._outside)
 
     def _is_full(self) -> bool:
-        over = len(self._order) >= self._flow.window
+        over = len(self._order) >= self._flow.window or len(self._outside) >= MAX_OUTSIDE
         return self._is_busy() and (over or self._member_bytes > self._flow.member_bytes)
 
     def _begin(self, item: Item) -> None:
@@ -126,8 +140,11 @@ class ExamineStream:
         for outcome in self._pool.completed(timeout):
             place = self._running.pop(outcome.ticket)
             examination = _read(outcome)
-            if examination.exact is None and place.item.descriptor is not None:
-                reading = self._readers.submit(_from_outside, place.item.descriptor, examination)
+            if examination.exact is None and _is_readable(place.item, examination.fault):
+                assert place.item.descriptor is not None
+                reading = self._readers.submit(
+                    _from_outside, place.item.descriptor, examination, self._ended.is_set
+                )
                 self._outside[reading] = place
             else:
                 self._finish(place, examination)
@@ -170,7 +187,16 @@ def _read(outcome: Outcome) -> Examination:
         return Examination(fault=Fault.DECODER_CRASHED)
 
 
-def _from_outside(descriptor: int, examination: Examination) -> Examination:
+def _is_readable(item: Item, fault: Fault | None) -> bool:
+    """Whether reading it from here, which has no time limit, will come to an end."""
+    # A file that says it is empty and takes for ever is one of the kernel's (`/proc/kmsg`).
+    endless = fault is Fault.LIMIT_TIME and item.size == 0
+    return item.descriptor is not None and not endless and item.size <= MAX_DIGEST_BYTES
+
+
+def _from_outside(
+    descriptor: int, examination: Examination, stop: Callable[[], bool]
+) -> Examination:
     """Digests of a file that no worker read: too large, or its worker died at once.
 
     Runs in a thread beside the scan. Nothing is decoded here. A large file that is no picture
@@ -178,7 +204,7 @@ def _from_outside(descriptor: int, examination: Examination) -> Examination:
     """
     try:
         format_name = sniff(os.pread(descriptor, HEAD_BYTES, 0))
-        exact = exact_digests_of_descriptor(descriptor)
+        exact = exact_digests_of_descriptor(descriptor, stop)
     except OSError:
         return replace(examination, fault=Fault.UNREADABLE)
     fault = examination.fault

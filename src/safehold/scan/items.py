@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import stat
-from collections import Counter
 from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, replace
 
@@ -18,7 +17,7 @@ from safehold.media.model import Fault
 from safehold.media.sandbox.pool import WorkerPool
 from safehold.media.sniff import HEAD_BYTES, sniff
 from safehold.media.unpack.events import Member, MemberFault
-from safehold.scan.labels import Label
+from safehold.scan.labels import Label, MemberNames
 from safehold.scan.walk import Found, Walk
 
 UNPACKED_FORMATS = frozenset({"zip", "tar", "gzip", "bzip2", "xz"})
@@ -133,13 +132,13 @@ class Items:
         if limits.max_depth < 1 or limits.max_members < 1 or limits.max_total_bytes < 1:
             return Fault.ARCHIVE_LIMIT
         assert item.descriptor is not None
-        seen: Counter[str] = Counter()
+        seen = MemberNames()
         fault: Fault | None = None
         for event in self._pool.unpack(item.descriptor, limits):
             if isinstance(event, Member):
                 budget.spend(event.size)
-                seen[event.name] += 1
-                label = item.label.member(event.name, event.raw_name, seen[event.name])
+                number = seen.occurrence(event.name)
+                label = item.label.member(event.name, event.raw_name, number)
                 if self._is_done(label):
                     os.close(event.fd)
                     continue
@@ -149,8 +148,8 @@ class Items:
                 if event.name is None:
                     fault = event.fault
                     continue
-                seen[event.name] += 1
-                label = item.label.member(event.name, None, seen[event.name])
+                number = seen.occurrence(event.name)
+                label = item.label.member(event.name, None, number)
                 if not self._is_done(label):
                     yield Item(label, fault=event.fault)
         return fault

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -11,8 +12,9 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from safehold.errors import UsageError
-from safehold.scan.items import Item, ItemOptions, Items
-from safehold.scan.output import Log
+from safehold.scan.items import ItemOptions, Items
+from safehold.scan.labels import Label
+from safehold.scan.output import Log, OutputError, written_beside
 from safehold.scan.report import ReportFacts, write_report
 from safehold.scan.rows import Row
 from safehold.scan.scanner import (
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
     from safehold.matching.snapshot import Snapshot
     from safehold.runtime import Runtime
 
-STATE_FORM = 1
+STATE_FORM = 2
 """Rises when rows of two versions must not stand in one file."""
 
 
@@ -72,6 +74,20 @@ class ScanPlan:
                 )
         if self.from_digests and self.keep_digests:
             raise UsageError("--from-digests and --keep-digests do not go together.")
+        read = [*self.paths, *([bytes(self.from_digests)] if self.from_digests else [])]
+        written = [os.path.realpath(path) for path in self.written]
+        if len({*written}) < len(written) or not {*written}.isdisjoint(map(os.path.realpath, read)):
+            raise UsageError(
+                "A file that the scan would write is another of its files.",
+                hint="Name a file of its own for each of --output, --report and --keep-digests.",
+            )
+
+    @property
+    def written(self) -> tuple[bytes, ...]:
+        """The files that this scan writes, those beside its output among them."""
+        named = [path for path in (self.output, self.report, self.keep_digests) if path]
+        beside = written_beside(self.output) if self.output else ()
+        return tuple(bytes(path) for path in (*named, *beside))
 
 
 class ScanJob:
@@ -81,10 +97,11 @@ class ScanJob:
         self.plan = plan
         self.summary = Summary()
         self.members = 0
+        """Rows of archives' members, for a progress bar."""
         self.snapshots: list[Snapshot] = []
         self._runtime = runtime
         self._progress = progress
-        self._walk = Walk(plan.follow)
+        self._walk = self._new_walk()
         self._stack = contextlib.ExitStack()
         self._started = runtime.clock.now()
 
@@ -95,6 +112,9 @@ class ScanJob:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
+            report = self.plan.report
+            if report is not None and (report.is_dir() or not report.parent.is_dir()):
+                raise OutputError("The report cannot be written.", hint="Name a file for it.")
             self.snapshots = self._runtime.snapshots(self.plan.lists)
             self._log = self._open_log()
             stack.callback(self._log.close)
@@ -116,44 +136,63 @@ class ScanJob:
 
         def count(rows: list[Row]) -> None:
             for row in rows:
-                self.summary.add(row)
+                self._count(row)
             on_rows(rows)
 
         self._progress.on_rows = count
         if plan.from_digests is not None:
-            batches = stored_examinations(plan.from_digests)
+            batches = stored_examinations(
+                plan.from_digests, self._is_done, lambda: self._progress.stop
+            )
         else:
             pool = self._runtime.workers
             options = ItemOptions(self._runtime.settings.archives, plan.archives)
-            finder = Items(pool, options, lambda label: label in self._log.done)
+            finder = Items(pool, options, self._is_done)
             items = finder.of(self._walk, list(plan.paths))
-            batches = examine_items(
-                pool, self._tallied(items), self._runtime.examine_options, self._progress
-            )
-        judge(batches, self._runtime.screening(self.snapshots), self._log, self._progress)
+            batches = examine_items(pool, items, self._runtime.examine_options, self._progress)
+        # Closed at once: an error must not wait until large files are read to their end.
+        with contextlib.closing(batches):
+            judge(batches, self._runtime.screening(self.snapshots), self._log, self._progress)
         if plan.report is not None:
             write_report(plan.report, self.summary, self._facts())
 
+    def _is_done(self, label: Label) -> bool:
+        return label in self._log.done
+
+    def _count(self, row: Row) -> None:
+        self.summary.add(row)
+        self.members += "member_at" in row
+
     def count_files(self) -> Iterator[Found]:
         """The files that the walk will meet, for a progress bar."""
-        return Walk(self.plan.follow).files(list(self.plan.paths))
+        return self._new_walk().files(list(self.plan.paths))
 
-    def _tallied(self, items: Iterator[Item]) -> Iterator[Item]:
-        for item in items:
-            self.members += item.in_memory
-            yield item
+    def count_kept(self) -> Iterator[bytes]:
+        """The lines of the digests file, for a progress bar."""
+        assert self.plan.from_digests is not None
+        with self.plan.from_digests.open("rb") as lines:
+            yield from lines
+
+    def _new_walk(self) -> Walk:
+        own = frozenset(os.path.realpath(path) for path in self.plan.written)
+        return Walk(self.plan.follow, own)
 
     def _open_log(self) -> Log:
         plan = self.plan
         if plan.resume:
             assert plan.output is not None
-            return Log.resume(plan.output, plan.keep_digests, self._state(), self.summary.add)
+            return Log.resume(plan.output, plan.keep_digests, self._state(), self._count)
         return Log.begin(plan.output, plan.keep_digests, self._state())
 
     def _state(self) -> dict[str, Any]:
-        """What must be the same for rows to stand in one file. Paths stand as a digest."""
+        """What must be the same for rows to stand in one file. Paths stand as a digest.
+
+        Relative ones as they are and with the folder that they start from.
+        """
         settings = self._runtime.settings
-        source = b"\0".join(self.plan.paths) + b"\0\0" + bytes(self.plan.from_digests or b"")
+        plan = self.plan
+        named = [*plan.paths, b"", *([bytes(plan.from_digests)] if plan.from_digests else [])]
+        source = b"\0".join([*named, b"", *map(os.path.abspath, filter(None, named))])
         return {
             "form": STATE_FORM,
             "source": hashlib.blake2b(source, digest_size=16).hexdigest(),
@@ -171,7 +210,7 @@ class ScanJob:
         return ReportFacts(
             started=self._started,
             finished=finished,
-            items_this_run=self._progress.begun,
+            items_this_run=self._progress.items,
             lists=[list_facts(snapshot) for snapshot in self.snapshots],
             threshold=self._runtime.settings.matching.threshold,
             interrupted=self._progress.stop,

@@ -9,9 +9,12 @@ was written: rows of two kinds are never mixed in one file.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import itertools
 import json
 import os
+import stat
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from safehold.errors import UsageError
-from safehold.scan.labels import Label, label_key
+from safehold.scan.labels import Label
 from safehold.scan.rows import Row
 
 PRIVATE = 0o600
@@ -48,7 +51,7 @@ class DoneSet:
     def __contains__(self, label: Label) -> bool:
         if not len(self._first):
             return False
-        key = label_key(label.text, label.raw_base64)
+        key = label.key
         first = np.uint64(int.from_bytes(key[:8], "big"))
         second = np.uint64(int.from_bytes(key[8:], "big"))
         low = np.searchsorted(self._first, first, side="left")
@@ -57,28 +60,65 @@ class DoneSet:
 
 
 def encode_row(row: Row) -> bytes:
-    """A row as one line of JSON."""
-    return json.dumps(row, ensure_ascii=False, separators=(",", ":")).encode("utf-8") + b"\n"
+    """A row as one line of JSON, with nothing in it that a terminal would obey."""
+    text = json.dumps(row, ensure_ascii=False, separators=(",", ":"))
+    if not text.isprintable():
+        text = "".join(c if c.isprintable() else json.dumps(c)[1:-1] for c in text)
+    return text.encode("utf-8") + b"\n"
 
 
 class RowFile:
-    """A JSON Lines file, mode 0600, that is appended to in whole lines."""
+    """A JSON Lines file, mode 0600, that is appended to in whole lines.
+
+    It is locked while it is open: two scans would spoil each other's rows. A pipe or a device
+    (`/dev/null`) is written to as it is.
+    """
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor = descriptor
+        self.is_file = stat.S_ISREG(os.fstat(descriptor).st_mode)
 
     @classmethod
-    def create(cls, path: Path) -> RowFile:
-        """Begin anew; what stood in the file is gone."""
-        return cls(_open(path, os.O_TRUNC))
+    def open(cls, path: Path) -> RowFile:
+        """The file with what stands in it; made if there is none.
 
-    @classmethod
-    def append(cls, path: Path, at: int) -> RowFile:
-        """Go on behind byte `at`; what stood behind it is cut off."""
-        descriptor = _open(path, 0)
-        os.ftruncate(descriptor, at)
-        os.lseek(descriptor, at, os.SEEK_SET)
-        return cls(descriptor)
+        Raises:
+            OutputError: it cannot be written, or another scan is writing it.
+        """
+        try:
+            descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, PRIVATE)
+        except OSError as error:
+            raise OutputError(hint="Check the folder and its permissions.") from error
+        file = cls(descriptor)
+        try:
+            file._claim()
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return file
+
+    def _claim(self) -> None:
+        if not self.is_file:
+            return
+        try:
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise OutputError(
+                "Another scan is writing to the output file.",
+                hint="Wait until it has ended, or name another file.",
+            ) from error
+        except OSError:
+            pass  # A file system without locks.
+        try:
+            os.fchmod(self._descriptor, PRIVATE)
+        except OSError as error:
+            raise OutputError(hint="The file must belong to you.") from error
+
+    def cut(self, at: int) -> None:
+        """Go on behind byte `at`; what stood behind it is gone."""
+        if self.is_file:
+            os.ftruncate(self._descriptor, at)
+            os.lseek(self._descriptor, at, os.SEEK_SET)
 
     def write(self, rows: Iterable[Row]) -> None:
         """Append rows. They are with the operating system when this returns."""
@@ -95,17 +135,13 @@ class RowFile:
 
     def close(self) -> None:
         """Make sure that the rows are on the disk, and close."""
-        os.fsync(self._descriptor)
-        os.close(self._descriptor)
-
-
-def _open(path: Path, flags: int) -> int:
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flags, PRIVATE)
-        os.fchmod(descriptor, PRIVATE)
-    except OSError as error:
-        raise OutputError(hint="Check the folder and its permissions.") from error
-    return descriptor
+        try:
+            if self.is_file:
+                os.fsync(self._descriptor)
+        except OSError as error:
+            raise OutputError("The output file cannot be written to the disk.") from error
+        finally:
+            os.close(self._descriptor)
 
 
 def iterate_rows(path: Path) -> Iterator[tuple[Row, int]]:
@@ -140,13 +176,19 @@ class Log:
 
     @classmethod
     def begin(cls, output: Path | None, digests: Path | None, state: Row) -> Log:
-        """New files."""
-        if output is not None:
-            _state_path(output).unlink(missing_ok=True)
-        rows = RowFile.create(output) if output else None
-        kept = RowFile.create(digests) if digests else None
-        if output is not None:
-            _write_state(output, state)
+        """New files; what stood in them is gone."""
+        with contextlib.ExitStack() as stack:
+            rows = _opened(output, stack)
+            kept = _opened(digests, stack)
+            if output is not None and rows is not None and rows.is_file:
+                # Before the rows: no file of rows may ever stand beside the state of another.
+                _state_path(output).unlink(missing_ok=True)
+            for file in (rows, kept):
+                if file is not None:
+                    file.cut(0)
+            if output is not None and rows is not None and rows.is_file:
+                _write_state(output, state)
+            stack.pop_all()
         return cls(rows, kept, DoneSet())
 
     @classmethod
@@ -160,17 +202,21 @@ class Log:
         """
         if not output.exists() or output.stat().st_size == 0:
             return cls.begin(output, digests, state)
-        _check_state(output, state)
-        keys = bytearray()
-        end = 0
-        for row, end in iterate_rows(output):  # noqa: B007 - the last end is what counts
-            keys.extend(label_key(row["path"], row.get("path_base64")))
-            use(row)
-        count = len(keys) // 16
-        kept = None
-        if digests is not None:
-            kept = _resume_digests(digests, count)
-        return cls(RowFile.append(output, end), kept, DoneSet(bytes(keys)))
+        with contextlib.ExitStack() as stack:
+            rows = RowFile.open(output)
+            stack.callback(rows.close)
+            kept = _opened(digests, stack)
+            _check_state(output, state)
+            keys = bytearray()
+            end = 0
+            for row, end in iterate_rows(output):  # noqa: B007 - the last end is what counts
+                keys.extend(_label(row).key)
+                use(row)
+            if digests is not None and kept is not None:
+                kept.cut(_end_of_digests(digests, len(keys) // 16))
+            rows.cut(end)
+            stack.pop_all()
+        return cls(rows, kept, DoneSet(bytes(keys)))
 
     @property
     def keeps_digests(self) -> bool:
@@ -186,22 +232,48 @@ class Log:
 
     def close(self) -> None:
         """Close both files."""
-        for file in (self._digests, self._rows):
-            if file is not None:
-                file.close()
+        with contextlib.ExitStack() as stack:
+            for file in (self._digests, self._rows):
+                if file is not None:
+                    stack.callback(file.close)
 
 
-def _resume_digests(path: Path, count: int) -> RowFile:
+def _opened(path: Path | None, stack: contextlib.ExitStack) -> RowFile | None:
+    if path is None:
+        return None
+    file = RowFile.open(path)
+    stack.callback(file.close)
+    return file
+
+
+def _label(row: Row) -> Label:
+    try:
+        return Label.of_row(row)
+    except (ValueError, TypeError) as error:
+        raise OutputError("The output file holds a row that is none of a scan's.") from error
+
+
+def _end_of_digests(path: Path, count: int) -> int:
+    """Where the first `count` lines of the digests file end."""
     found = end = 0
-    if path.exists():
-        for found, (_, end) in enumerate(itertools.islice(iterate_rows(path), count), 1):  # noqa: B007
-            pass
+    for found, (_, end) in enumerate(itertools.islice(iterate_rows(path), count), 1):  # noqa: B007
+        pass
     if found < count:
         raise OutputError(
             "The digests file has fewer lines than the output has rows.",
             hint="Begin anew without --resume, or go on without --keep-digests.",
         )
-    return RowFile.append(path, end)
+    return end
+
+
+def written_beside(output: Path) -> tuple[Path, ...]:
+    """The files that a `Log` writes beside its output."""
+    state = _state_path(output)
+    return state, _fresh(state)
+
+
+def _fresh(path: Path) -> Path:
+    return path.with_name(path.name + ".new")
 
 
 def _state_path(output: Path) -> Path:
@@ -210,10 +282,13 @@ def _state_path(output: Path) -> Path:
 
 def _write_state(output: Path, state: Row) -> None:
     path = _state_path(output)
-    fresh = path.with_name(path.name + ".new")
-    file = RowFile.create(fresh)
-    file.write([state])
-    file.close()
+    fresh = _fresh(path)
+    file = RowFile.open(fresh)
+    try:
+        file.cut(0)
+        file.write([state])
+    finally:
+        file.close()
     fresh.replace(path)
 
 

@@ -6,6 +6,7 @@ Charts are inline SVG; there is no script and nothing is loaded from anywhere.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import html
 import os
@@ -69,7 +70,7 @@ class ReportFacts:
 
     Attributes:
         started, finished: of this run.
-        items_this_run: items taken up by this run; the rest came from an earlier one.
+        items_this_run: rows that this run gave; the rest came from an earlier one.
         lists: name, tier, version, time and number of entries of each list.
         threshold: largest PDQ distance that is a match.
         interrupted: whether the scan was stopped before its end.
@@ -95,11 +96,17 @@ def write_report(path: Path, summary: Summary, facts: ReportFacts) -> None:
     """Write the page (mode 0600), whole or not at all."""
     fresh = path.with_name(path.name + ".new")
     try:
+        if path.exists() and not path.is_file():
+            # A pipe or a device: it must not be replaced by a file.
+            path.write_text(render(summary, facts), encoding="utf-8")
+            return
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, PRIVATE)
         with os.fdopen(descriptor, "w", encoding="utf-8") as page:
             page.write(render(summary, facts))
         fresh.replace(path)
     except OSError as error:
+        with contextlib.suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise OutputError(
             "The report cannot be written.", hint="Check the folder and its permissions."
         ) from error

@@ -19,7 +19,7 @@ MAX_MATCHES = 100
 def scan_row(examined: Examined, screened: Screened) -> Row:
     """A line of `safehold scan`."""
     examination = screened.examination
-    row = _named(examined)
+    row = examined.label.as_row()
     row["sha256"] = _hex(examination, SignalType.SHA256)
     row["verdict"] = screened.decision.verdict.value
     row["reasons"] = list(screened.decision.reasons)
@@ -44,7 +44,7 @@ def hash_row(examined: Examined) -> Row:
     """A line of `safehold hash`: `pdq` and `quality` are those of the first frame as stored."""
     examination = examined.examination
     first = next(iter(examination.variants), None)
-    row = _named(examined)
+    row = examined.label.as_row()
     row["format"] = examination.format
     row["width"] = examination.width or None
     row["height"] = examination.height or None
@@ -59,7 +59,7 @@ def hash_row(examined: Examined) -> Row:
 def digests_row(examined: Examined) -> Row:
     """A line of a digests file: everything that matching needs, as `examine` sends it."""
     examination = examined.examination
-    row = _named(examined)
+    row = examined.label.as_row()
     if examination.exact is not None:
         exact: Row = {
             signal.value: signal_hex(examination.exact, signal)
@@ -92,13 +92,6 @@ def match_form(match: Match) -> Row:
         "tier": match.tier,
         "conflict": match.conflict,
     }
-
-
-def _named(examined: Examined) -> Row:
-    row: Row = {"path": examined.label.text}
-    if examined.label.raw is not None:
-        row["path_base64"] = examined.label.raw_base64
-    return row
 
 
 def _hex(examination: Examination, signal: SignalType) -> str | None:

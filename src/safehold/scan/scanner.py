@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import base64
 import itertools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,11 +32,12 @@ class Progress:
     """What a scan has done so far, and whether it is asked to stop.
 
     Attributes:
-        begun: items taken up.
+        items: rows that this run gave.
         stop: set from outside (Ctrl-C); what is under way is finished, nothing new is begun.
+        on_rows: is given each batch of rows.
     """
 
-    begun: int = 0
+    items: int = 0
     stop: bool = False
     on_rows: OnRows = field(default=lambda rows: None)
 
@@ -48,19 +48,20 @@ def examine_items(
     options: ExamineOptions,
     progress: Progress,
     flow: FlowOptions | None = None,
-) -> Iterator[list[Examined]]:
+) -> Generator[list[Examined], None, None]:
     """Examine items in worker processes; batches come in the order of the items."""
-
-    def counted() -> Iterator[Item]:
-        for item in items:
-            progress.begun += 1
-            yield item
-
-    return ExamineStream(pool, options, flow).run(counted(), lambda: progress.stop)
+    return ExamineStream(pool, options, flow).run(items, lambda: progress.stop)
 
 
-def stored_examinations(path: Path, size: int = 64) -> Iterator[list[Examined]]:
+def stored_examinations(
+    path: Path,
+    is_done: Callable[[Label], bool] = lambda label: False,
+    stop: Callable[[], bool] = lambda: False,
+    size: int = 64,
+) -> Generator[list[Examined], None, None]:
     """Examinations from a file that `--keep-digests` wrote: nothing is decoded again.
+
+    Those that `is_done` names are left out; no batch is begun once `stop` says yes.
 
     Raises:
         DigestsFileError: the file cannot be read, or a line is not of that form.
@@ -69,20 +70,25 @@ def stored_examinations(path: Path, size: int = 64) -> Iterator[list[Examined]]:
         rows = iterate_rows(path)
         end = 0
         while batch := list(itertools.islice(rows, size)):
+            if stop():
+                return
             end = batch[-1][1]
-            yield [_stored(row) for row, _ in batch]
+            stored = [_stored(row) for row, _ in batch]
+            yield [examined for examined in stored if not is_done(examined.label)]
         # A cut last line is what a kill leaves; any other line that is no row is an error.
         with path.open("rb") as lines:
             lines.seek(end)
             if lines.readline().endswith(b"\n"):
                 raise DigestsFileError
-    except (OSError, ExaminationError, TypeError, ValueError) as error:
+    except (OSError, ExaminationError) as error:
         raise DigestsFileError from error
 
 
 def _stored(row: Row) -> Examined:
-    raw = row.get("path_base64")
-    label = Label(row["path"], None if raw is None else base64.b64decode(raw))
+    try:
+        label = Label.of_row(row)
+    except (ValueError, TypeError) as error:
+        raise ExaminationError from error
     return Examined(label, 0, read_digests_row(row))
 
 
@@ -94,4 +100,5 @@ def judge(
         screened = screening.judge([examined.examination for examined in batch])
         rows = [scan_row(e, s) for e, s in zip(batch, screened, strict=True)]
         log.write(rows, [digests_row(e) for e in batch] if log.keeps_digests else [])
+        progress.items += len(rows)
         progress.on_rows(rows)

@@ -7,6 +7,7 @@ devices are never opened. What cannot be listed becomes a fault, never silence.
 
 from __future__ import annotations
 
+import functools
 import os
 import stat
 from collections.abc import Iterator
@@ -38,16 +39,18 @@ class Found:
     readable: bool = True
 
 
-@dataclass(slots=True)
+@dataclass
 class Walk:
     """One walk over some paths.
 
     Attributes:
         follow: whether symbolic links inside folders are followed.
+        own: real paths of the files that this scan itself writes, which are left out.
         skipped: counts, filled while walking.
     """
 
     follow: bool = False
+    own: frozenset[bytes] = frozenset()
     skipped: Skipped = field(default_factory=Skipped)
     _seen: set[tuple[int, int]] = field(default_factory=set)
 
@@ -68,6 +71,27 @@ class Walk:
                 yield Found(path, readable=False)
 
     def _folder(self, folder: bytes) -> Iterator[Found]:
+        """Everything below a folder, by a stack: trees may be deeper than calls may be."""
+        stack = [self._entries(folder)]
+        while stack:
+            entry = next(stack[-1], None)
+            if entry is None:
+                stack.pop()
+            elif isinstance(entry, Found):
+                yield entry
+            else:
+                found = self._entry(entry)
+                if isinstance(found, Found):
+                    yield found
+                elif found is not None:
+                    stack.append(self._entries(found))
+
+    def _entries(self, folder: bytes) -> Iterator[os.DirEntry[bytes] | Found]:
+        """What a folder holds, in parts that are sorted; a `Found` for what cannot be listed.
+
+        A folder that fits into one part is closed before its entries are used, so that a deep
+        tree does not use up the descriptors.
+        """
         if self.follow and not self._first_visit(folder):
             return
         try:
@@ -78,28 +102,38 @@ class Walk:
         with listing:
             while True:
                 chunk, whole = _take(listing)
+                if len(chunk) < CHUNK:
+                    listing.close()
                 chunk.sort(key=lambda entry: entry.name)
-                for entry in chunk:
-                    yield from self._entry(entry)
+                yield from chunk
                 if not whole:
                     yield Found(folder, readable=False)
                 if len(chunk) < CHUNK:
                     return
 
-    def _entry(self, entry: os.DirEntry[bytes]) -> Iterator[Found]:
+    def _entry(self, entry: os.DirEntry[bytes]) -> Found | bytes | None:
+        """A file to look at, a folder to go into (its path), or None for what is left out."""
         try:
             if entry.is_symlink() and not self.follow:
                 self.skipped.symlinks += 1
-            elif entry.is_dir(follow_symlinks=self.follow):
-                yield from self._folder(entry.path)
-            elif entry.is_file(follow_symlinks=self.follow):
-                yield Found(entry.path)
-            elif entry.is_symlink():
-                yield Found(entry.path, readable=False)
-            else:
-                self.skipped.special += 1
+                return None
+            if entry.is_dir(follow_symlinks=self.follow):
+                return entry.path
+            if entry.is_file(follow_symlinks=self.follow):
+                return None if self._is_own(entry) else Found(entry.path)
+            if entry.is_symlink():
+                return Found(entry.path, readable=False)
         except OSError:
-            yield Found(entry.path, readable=False)
+            return Found(entry.path, readable=False)
+        self.skipped.special += 1
+        return None
+
+    def _is_own(self, entry: os.DirEntry[bytes]) -> bool:
+        return entry.name in self._own_names and os.path.realpath(entry.path) in self.own
+
+    @functools.cached_property
+    def _own_names(self) -> frozenset[bytes]:
+        return frozenset(os.path.basename(path) for path in self.own)  # noqa: PTH119
 
     def _first_visit(self, folder: bytes) -> bool:
         try:
@@ -129,16 +163,14 @@ def _take(listing: Iterator[os.DirEntry[bytes]]) -> tuple[list[os.DirEntry[bytes
 
 def outermost(paths: list[bytes]) -> list[bytes]:
     """`paths` without those that are named twice or lie below another one."""
-    kept: list[tuple[bytes, bytes]] = []
+    names: dict[bytes, bytes] = {}
     for path in paths:
-        real = os.path.realpath(path)
-        below = [other for other, _ in kept if _is_within(real, other)]
-        if below:
-            continue
-        kept = [(other, name) for other, name in kept if not _is_within(other, real)]
-        kept.append((real, path))
-    return [name for _, name in kept]
+        names.setdefault(os.path.realpath(path), path)
+    return [name for real, name in names.items() if names.keys().isdisjoint(_above(real))]
 
 
-def _is_within(path: bytes, folder: bytes) -> bool:
-    return path == folder or path.startswith(folder.rstrip(b"/") + b"/")
+def _above(path: bytes) -> Iterator[bytes]:
+    """The folders that `path` lies in."""
+    while (parent := os.path.dirname(path)) != path:  # noqa: PTH120
+        yield parent
+        path = parent
