@@ -48,6 +48,12 @@ def test_csv_columns_in_any_order_and_case() -> None:
     ]
 
 
+def test_names_that_other_programs_write() -> None:
+    text = f"SHA-1,sha 256,Quality,pdq\n{SHA1},{SHA256},77,{PDQ}\n"
+    row = {"sha1": SHA1, "sha256": SHA256, "pdq_quality": "77", "pdq": PDQ}
+    assert read(text, ListFormat.CSV) == [(2, row)]
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("quote", ["", '"'])
 def test_csv_delimiters_and_quotes(delimiter: str, quote: str) -> None:
@@ -132,6 +138,14 @@ def test_jsonl() -> None:
         (11, "row_json"),
         (12, "id_malformed"),
     ]
+
+
+@pytest.mark.parametrize("key", ["md5", "MD5"])
+def test_jsonl_drops_no_digest_of_a_key_that_comes_twice(key: str) -> None:
+    text = (
+        f'{{"md5": "{MD5}", "{key}": "{"0" * 32}"}}\n{{"note": {{"a": 1, "a": 2}}, "md5": "{MD5}"}}'
+    )
+    assert read(text, ListFormat.JSONL) == [(1, "row_json_keys"), (2, {"md5": MD5})]
 
 
 def test_jsonl_survives_depth_and_long_numbers() -> None:

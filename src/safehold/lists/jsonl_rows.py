@@ -26,6 +26,10 @@ _MAX_KEYS = 1_000
 """Most different spellings of keys that are remembered."""
 
 
+class _Pairs(list[tuple[str, Any]]):
+    """The keys and values of an object; a dict would drop the first of two alike unsaid."""
+
+
 class JsonlRows:
     """Reader of one JSON Lines file. Keys that are not known are ignored, with one warning."""
 
@@ -47,20 +51,20 @@ class JsonlRows:
             if not text or text.isspace():
                 continue
             try:
-                value = json.loads(text)
+                value = json.loads(text, object_pairs_hook=_Pairs)
             except (ValueError, RecursionError):
                 yield BadRow(number, RowFault.JSON)
                 continue
-            if not isinstance(value, dict):
+            if not isinstance(value, _Pairs):
                 yield BadRow(number, RowFault.JSON_OBJECT)
                 continue
             row = self._row(value)
             yield BadRow(number, row) if isinstance(row, RowFault) else RawRow(number, row)
 
-    def _row(self, value: dict[str, Any]) -> tuple[str, ...] | RowFault:
+    def _row(self, pairs: _Pairs) -> tuple[str, ...] | RowFault:
         values = [""] * len(COLUMNS)
         seen = 0
-        for key, item in value.items():
+        for key, item in pairs:
             position = self._position(key)
             if position is None:
                 self._unknown = True

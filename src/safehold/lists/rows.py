@@ -95,8 +95,14 @@ class RowReader(Protocol):
         ...
 
 
+_OTHER_NAMES = {
+    "quality": "pdq_quality",  # What `safehold hash` writes is a list file too.
+    "sha_1": "sha1",
+    "sha_256": "sha256",
+}
+
+
 def column(name: str) -> str:
     """The form in which names of columns are compared."""
     compared = name.strip().strip("\ufeff").lower().replace("-", "_").replace(" ", "_")
-    # What `safehold hash` writes is a list file too.
-    return "pdq_quality" if compared == "quality" else compared
+    return _OTHER_NAMES.get(compared, compared)
