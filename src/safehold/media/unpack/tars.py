@@ -17,6 +17,7 @@ from safehold.media.limits import MIB
 from safehold.media.unpack.budget import ArchiveError, ArchiveTooLarge, Budget, Entry
 from safehold.media.unpack.streams import OUTPUT, ArchiveFile
 
+InvalidHeaderError: Final[type[tarfile.TarError]] = tarfile.InvalidHeaderError  # type: ignore[attr-defined]
 BLOCK: Final = 512
 MAX_HEADER: Final = MIB
 """Largest extended header (PAX, long name) that is read."""
@@ -173,13 +174,12 @@ class _Header(tarfile.TarInfo):
     bad_blocks = 0
 
     @classmethod
-    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+    def fromtarfile(cls, tarfile: tarfile.TarFile) -> Self:
         try:
-            return super().frombuf(buf, encoding, errors)
-        except tarfile.HeaderError:
-            # A block of zeros is an end mark, and a short one the end of the file.
-            if len(buf) == BLOCK and any(buf):
-                cls.bad_blocks += 1
+            return super().fromtarfile(tarfile)
+        except InvalidHeaderError:
+            # Zeros (an end mark) and a short block (the end of the file) are other errors.
+            cls.bad_blocks += 1
             raise
 
 
