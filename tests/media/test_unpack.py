@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import bz2
+import dataclasses
 import gzip
 import io
 import lzma
@@ -24,6 +25,7 @@ from safehold.media.model import Fault
 from safehold.media.sandbox.interface import Outcome, SandboxOptions
 from safehold.media.sandbox.pool import WorkerPool
 from safehold.media.unpack.events import ArchiveEnd, Member, MemberFault
+from safehold.media.unpack.worker import is_archive
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -521,7 +523,8 @@ def test_a_member_that_says_it_is_beyond_the_file(unpack: Unpack) -> None:
     whole = bytearray(made_zip({"a": NOISE, "b": b"fine"}))
     struct.pack_into("<I", whole, whole.index(b"PK\x01\x02") + 42, 10**9)
     found = unpack(bytes(whole))
-    assert found.members == [("b", b"fine", None)]
+    # Where the listing leads there is nothing; the local header is found all the same.
+    assert found.members == [("b", b"fine", None), ("a", NOISE, None)]
     assert found.faults == [("a", Fault.ARCHIVE_DAMAGED)]
 
 
@@ -589,3 +592,79 @@ def test_broken_archives_end_in_order(unpack: Unpack) -> None:
                 del changed[dice.randrange(len(changed)) :]
             found = unpack(bytes(changed))
             assert found.end.members <= LIMITS.max_members
+
+
+def hidden(spans_only: bool) -> bytes:
+    """A zip of three members whose directory does not list, or does not reach, the second."""
+    whole = made_zip({"a.txt": b"first", "b.txt": b"second" * 20, "c.txt": b"third"})
+    start = whole.index(b"PK\x01\x02")
+    listed = [b"PK\x01\x02" + part for part in whole[start:].split(b"PK\x01\x02")[1:]]
+    listed[-1], _ = listed[-1].split(b"PK\x05\x06")
+    if spans_only:
+        directory, offset, kept = listed[0] + listed[2], start, listed[0] + listed[2]
+    else:
+        directory, kept = b"".join(listed), listed[2]
+        offset = start + len(listed[0]) + len(listed[1])
+    count = 2 if spans_only else 1
+    end = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, count, count, len(kept), offset, 0)
+    return whole[:start] + directory + end
+
+
+@pytest.mark.parametrize("spans_only", [True, False])
+def test_members_that_the_listing_leaves_out_are_given(unpack: Unpack, spans_only: bool) -> None:
+    found = unpack(hidden(spans_only))
+    assert found.content == {"a.txt": b"first", "b.txt": b"second" * 20, "c.txt": b"third"}
+    assert found.faults == []
+
+
+def test_an_archive_before_an_archive_is_given_too(unpack: Unpack) -> None:
+    found = unpack(made_zip({"a": b"1" * 50}) + made_zip({"b": b"2" * 50}))
+    assert found.content == {"a": b"1" * 50, "b": b"2" * 50}
+    assert found.faults == []
+
+
+def test_a_stored_archive_in_an_archive_is_not_taken_for_gaps(unpack: Unpack) -> None:
+    inner = made_zip({"x": b"3" * 50})
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("inner.zip", inner)
+    assert unpack(out.getvalue()).content == {"inner.zip": inner}
+
+
+def test_many_headers_without_sizes_are_read_in_one_go(unpack: Unpack) -> None:
+    header = struct.pack("<4sHHHHHIIIHH", b"PK\x03\x04", 20, 8, 0, 0, 0, 0, 0, 0, 1, 0) + b"n"
+    data = header * 20_000 + bytes(20_000_000)
+    began = time.monotonic()
+    found = unpack(data, dataclasses.replace(LIMITS, max_members=30_000))
+    assert time.monotonic() - began < 20
+    assert found.faults[-1] == (None, Fault.ARCHIVE_DAMAGED)
+
+
+@pytest.mark.parametrize("before", [b"", b"MZ" + bytes(900), b"\xff\xd8\xff" + bytes(70_000)])
+@pytest.mark.parametrize("note", [b"", b"a comment" * 50])
+def test_what_is_an_archive(tmp_path: Path, before: bytes, note: bytes) -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("a", b"x")
+        archive.comment = note
+    path = tmp_path / "file"
+    for data, expected in (
+        (before + out.getvalue(), True),
+        (before + b"text PK\x05\x06 of no archive", False),
+    ):
+        path.write_bytes(data)
+        with path.open("rb") as file:
+            assert is_archive(file.fileno(), len(data)) is expected
+
+
+def test_a_tar_of_the_oldest_form_is_an_archive(tmp_path: Path) -> None:
+    out = io.BytesIO()
+    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as archive:
+        archive.addfile(tarfile.TarInfo("a"), io.BytesIO())
+    head = bytearray(out.getvalue())
+    head[257:265] = bytes(8)  # "ustar" came later
+    head[148:156] = b" " * 8
+    head[148:156] = b"%06o\0 " % sum(head[:512])
+    (tmp_path / "old.tar").write_bytes(head)
+    with (tmp_path / "old.tar").open("rb") as file:
+        assert is_archive(file.fileno(), len(head))

@@ -104,6 +104,18 @@ def test_archives_can_be_left_closed(tmp_path: Path, scan: Scan) -> None:
     assert rows["box.zip"]["error"] == "unsupported"
 
 
+def test_archives_behind_something_else(tmp_path: Path, scan: Scan) -> None:
+    box = zipped({"a.jpg": original("coffee")})
+    (tmp_path / "program.exe").write_bytes(b"MZ" + bytes(3_000) + box)
+    (tmp_path / "picture.jpg").write_bytes(original("chelsea") + box)
+    (tmp_path / "both.zip").write_bytes(box + zipped({"b.jpg": original("chelsea")}))
+    rows = scan(tmp_path)
+    for name in ("program.exe", "picture.jpg", "both.zip"):
+        assert rows[f"{name}!a.jpg"]["verdict"] == "block"
+        assert (rows[name]["verdict"], rows[name]["error"]) == ("allow", None)
+    assert rows["picture.jpg"]["format"] == "jpeg"
+
+
 def test_members_of_one_name_are_told_apart(tmp_path: Path, scan: Scan) -> None:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive, pytest.warns(UserWarning, match="Duplicate"):

@@ -15,13 +15,11 @@ from dataclasses import dataclass, replace
 from safehold.media.limits import ArchiveLimits
 from safehold.media.model import Fault
 from safehold.media.sandbox.pool import WorkerPool
-from safehold.media.sniff import HEAD_BYTES, sniff
 from safehold.media.unpack.events import Member, MemberFault
+from safehold.media.unpack.worker import is_archive
 from safehold.scan.labels import Label, MemberNames
 from safehold.scan.walk import Found, Walk
 
-UNPACKED_FORMATS = frozenset({"zip", "tar", "gzip", "bzip2", "xz"})
-"""The archives that are taken apart; others are items like any file that is no picture."""
 OPEN_FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 """A pipe that took a file's place between listing and opening must not block the scan."""
 
@@ -114,7 +112,7 @@ class Items:
     def _expand(self, item: Item, budget: Budget, depth: int) -> Iterator[Item]:
         """The item itself, behind its members if it is an archive."""
         assert item.descriptor is not None
-        if self._options.open_archives and _is_archive(item.descriptor):
+        if self._options.open_archives and _may_be_taken_apart(item):
             try:
                 fault = yield from self._members(item, budget, depth)
             except BaseException:
@@ -166,8 +164,9 @@ def _open(path: bytes) -> int | None:
     return descriptor
 
 
-def _is_archive(descriptor: int) -> bool:
+def _may_be_taken_apart(item: Item) -> bool:
+    assert item.descriptor is not None
     try:
-        return sniff(os.pread(descriptor, HEAD_BYTES, 0)) in UNPACKED_FORMATS
+        return is_archive(item.descriptor, item.size)
     except OSError:
         return False

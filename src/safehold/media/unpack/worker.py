@@ -42,6 +42,21 @@ def serve(channel: socket.socket, descriptor: int, request: Message) -> None:
     _Unpacker(channel, ArchiveLimits(**limits), archive).run()
 
 
+def is_archive(descriptor: int, size: int) -> bool:
+    """Whether `walk` knows how to take the file apart, by its first bytes and its last.
+
+    Reads a little and expands nothing, so that the host may ask. A zip archive may stand
+    behind anything: a program that unpacks itself, a picture. Raises OSError as reading does.
+    """
+    head = os.pread(descriptor, tars.BLOCK, 0)
+    if zips.starts_zip(head) or streams.stream_format(head) is not None or tars.is_tar(head):
+        return True
+    try:
+        return zips.find_directory(ArchiveFile(descriptor, size)) is not None
+    except ArchiveError:
+        return False
+
+
 def walk(archive: ArchiveFile, budget: Budget) -> Iterator[Entry]:
     """The members of an archive of any known kind.
 

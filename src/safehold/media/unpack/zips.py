@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from safehold.media.model import Fault
 from safehold.media.unpack.budget import ArchiveError, ArchiveTooLarge, Budget, Entry
@@ -150,22 +150,41 @@ def _directory_at(archive: ArchiveFile, place: int, record: bytes) -> Directory 
     return Directory(start, stop, start - offset, count)
 
 
+Span: TypeAlias = "tuple[int, int]"
+"""Where a member begins and ends: its local header, and the offset behind its content."""
+
+
 def entries(archive: ArchiveFile, budget: Budget) -> Iterator[Entry]:
-    """The members of a zip archive. Raises `ArchiveError` at its end when it is damaged."""
+    """The members of a zip archive: those that are listed, then those that are not.
+
+    A listing may leave members out (an archive before this one, a program that changed the
+    file in place, somebody who hides something); programs differ in what they show of those.
+    Raises `ArchiveError` at its end when the archive is damaged.
+    """
     directory = find_directory(archive)
-    seen: set[int] = set()
+    spans: list[Span] = []
+    whole = False
     if directory is not None:
         count = 0
         for header in _central_headers(archive, directory):
             budget.member()
             count += 1
-            seen.add(header.offset)
-            yield _entry(archive, header, budget)
-        if count >= directory.count % 65_536 and (count or not directory.count):
-            return
-    # No directory, or one that breaks off: take what the local headers lead to.
-    yield from _recover(archive, budget, seen)
-    raise ArchiveError
+            yield _entry(archive, header, budget, spans)
+        spans.append((directory.start, directory.stop))
+        whole = count >= directory.count % 65_536 and (count > 0 or not directory.count)
+    for start, stop in _gaps(spans, archive.size):
+        yield from _recover(archive, budget, start, stop)
+    if not whole:
+        raise ArchiveError
+
+
+def _gaps(spans: list[Span], size: int) -> Iterator[Span]:
+    """What lies between `spans`, and is large enough for a member."""
+    position = 0
+    for start, stop in sorted([*spans, (size, size)]):
+        if start - position > LOCAL_BYTES:
+            yield position, start
+        position = max(position, stop)
 
 
 def _central_headers(archive: ArchiveFile, directory: Directory) -> Iterator[Header]:
@@ -208,23 +227,38 @@ def _zip64(extra: bytes, values: tuple[int, int, int]) -> tuple[int, int, int]:
     return found[0], found[1], found[2]
 
 
-def _entry(archive: ArchiveFile, header: Header, budget: Budget) -> Entry:
-    if header.empty_by_kind:
-        return Entry(header.name, iter(()), skipped=True)
-    if header.fault is not None:
-        return Entry(header.name, iter(()), fault=header.fault)
-    return Entry(header.name, _content(archive, header, budget))
+def _entry(archive: ArchiveFile, header: Header, budget: Budget, spans: list[Span]) -> Entry:
+    """What a central header leads to; notes in `spans` where that is."""
+    fault = header.fault
+    if header.empty_by_kind or fault is not None:
+        start = _content_start(archive, header)
+        if start is not None:
+            spans.append((header.offset, start + header.packed))
+        skipped = header.empty_by_kind
+        return Entry(header.name, iter(()), None if skipped else fault, skipped)
+    return Entry(header.name, _content(archive, header, budget, spans))
 
 
-def _content(archive: ArchiveFile, header: Header, budget: Budget) -> Iterator[bytes]:
-    """The content that a central header leads to, by way of the local header."""
+def _content_start(archive: ArchiveFile, header: Header) -> int | None:
+    """Where the content begins that a central header leads to, by way of the local header."""
     fixed = archive.read(header.offset, LOCAL_BYTES)
     if len(fixed) < LOCAL_BYTES or fixed[:4] != LOCAL:
-        raise ArchiveError
+        return None
     name_bytes, extra_bytes = struct.unpack_from("<HH", fixed, 26)
-    start = header.offset + LOCAL_BYTES + name_bytes + extra_bytes
+    return header.offset + LOCAL_BYTES + int(name_bytes) + int(extra_bytes)
+
+
+def _content(
+    archive: ArchiveFile, header: Header, budget: Budget, spans: list[Span]
+) -> Iterator[bytes]:
+    start = _content_start(archive, header)
+    if start is None:
+        raise ArchiveError
     body = _Body(archive, header, start, min(start + header.packed, archive.size))
-    yield from body.chunks(budget)
+    try:
+        yield from body.chunks(budget)
+    finally:
+        spans.append((header.offset, body.position))
 
 
 class _Body:
@@ -303,16 +337,16 @@ class _Body:
             raise ArchiveTooLarge from error
 
 
-def _recover(archive: ArchiveFile, budget: Budget, seen: set[int]) -> Iterator[Entry]:
-    """Members found by their local headers, except those at the offsets `seen`."""
-    place = _find(archive, LOCAL, 0, budget)
+def _recover(archive: ArchiveFile, budget: Budget, start: int, stop: int) -> Iterator[Entry]:
+    """Members whose local headers lie between `start` and `stop`."""
+    place = _find(archive, LOCAL, (start, stop), budget)
     while place is not None:
         following = place + len(LOCAL)
         header = _local_header(archive, place)
-        if header is not None and place not in seen:
+        if header is not None:
             budget.member()
-            start = place + LOCAL_BYTES + header.offset
-            body = _Body(archive, header, start, _local_stop(archive, header, start, budget))
+            at = place + LOCAL_BYTES + header.offset
+            body = _Body(archive, header, at, _local_stop(archive, header, at, budget))
             if header.empty_by_kind:
                 yield Entry(header.name, iter(()), skipped=True)
             elif header.fault is not None:
@@ -322,7 +356,7 @@ def _recover(archive: ArchiveFile, budget: Budget, seen: set[int]) -> Iterator[E
                 yield Entry(header.name, _watched(body, budget, finished))
                 if finished:
                     following = max(following, finished[0])
-        place = _find(archive, LOCAL, following, budget)
+        place = _find(archive, LOCAL, (following, stop), budget)
 
 
 def _watched(body: _Body, budget: Budget, finished: list[int]) -> Iterator[bytes]:
@@ -357,20 +391,22 @@ def _local_stop(archive: ArchiveFile, header: Header, start: int, budget: Budget
         return min(start + header.packed, archive.size)
     if header.method != STORED:
         return archive.size  # It ends itself.
-    marks = (_find(archive, mark, start, budget) for mark in (DESCRIPTOR, LOCAL, CENTRAL))
-    stop = min((mark for mark in marks if mark is not None), default=archive.size)
+    stop = archive.size
+    for mark in (LOCAL, CENTRAL, DESCRIPTOR):
+        place = _find(archive, mark, (start, stop), budget)
+        stop = stop if place is None else place
     header.size = stop - start
     return stop
 
 
-def _find(archive: ArchiveFile, mark: bytes, start: int, budget: Budget) -> int | None:
-    """The offset of `mark` at or behind `start`."""
-    while True:
-        window = archive.read(start, WINDOW)
+def _find(archive: ArchiveFile, mark: bytes, span: Span, budget: Budget) -> int | None:
+    """The first offset in `span` at which `mark` begins."""
+    start, stop = span
+    while start < stop:
+        window = archive.read(start, min(WINDOW, stop - start + len(mark) - 1))
         place = window.find(mark)
         if place >= 0:
             return start + place
-        if len(window) < WINDOW:
-            return None
         start += WINDOW - len(mark) + 1
         budget.progress()
+    return None
