@@ -25,8 +25,7 @@ from safehold.hashing.model import (
     SignalType,
     VariantDigests,
 )
-from safehold.matching.errors import TooManyHitsError
-from safehold.matching.match import ItemDigests, Match, Matcher
+from safehold.matching.match import ItemDigests, ItemMatches, Match, Matcher
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault
 from safehold.media.sandbox.interface import Buffer, Emit, Message
@@ -251,31 +250,20 @@ class Screening:
     def judge(self, examinations: Sequence[Examination]) -> list[Screened]:
         """Decide on a batch of items; the answer has the order of the question."""
         items = [ItemDigests(e.exact, e.variants) for e in examinations if e.exact is not None]
-        found = iter(self._match(items))
+        found = iter(self._matcher.match_many(items))
         return [
-            self._decide(examination, next(found) if examination.exact else [])
+            self._decide(examination, next(found) if examination.exact else ItemMatches())
             for examination in examinations
         ]
 
-    def _match(self, items: Sequence[ItemDigests]) -> list[list[Match] | None]:
-        """Matches of each item; None for one that matches more entries than can be told."""
-        try:
-            return [*self._matcher.match_many(items)]
-        except TooManyHitsError:
-            if len(items) == 1:
-                return [None]
-            # One item spoils the batch: ask for each by itself, so that it costs only that one.
-            return [self._match([item])[0] for item in items]
-
-    def _decide(self, examination: Examination, matches: list[Match] | None) -> Screened:
-        found = tuple(matches or ())
+    def _decide(self, examination: Examination, matches: ItemMatches) -> Screened:
         plain = bool(examination.variants) and all(
             variant.quality < self._quality_floor for variant in examination.variants
         )
         observation = Observation(
-            found, examination.fault, low_quality=plain, flooded=matches is None
+            matches.found, examination.fault, low_quality=plain, flooded=matches.flooded
         )
-        return Screened(examination, found, decide(observation, self._options))
+        return Screened(examination, matches.found, decide(observation, self._options))
 
 
 def signal_hex(exact: ExactDigests, signal: SignalType) -> str:

@@ -14,6 +14,7 @@ import pytest
 from safehold.hashing.model import ExactDigests, Orientation, SignalType, VariantDigests
 from safehold.matching.interface import SnapshotEntry
 from safehold.matching.layout import SnapshotMetadata
+from safehold.matching.linear import SearchOptions
 from safehold.matching.match import ItemDigests, Match, Matcher, MatchOptions
 from safehold.matching.snapshot import Snapshot
 from safehold.matching.snapshot_writer import write_snapshot
@@ -63,7 +64,9 @@ def matched(
     options: MatchOptions | None = None,
 ) -> list[Match]:
     with opened(tmp_path, entries) as snapshot:
-        return Matcher([snapshot], options).match(digests(b"item"), variants)
+        answer = Matcher([snapshot], options).match(digests(b"item"), variants)
+    assert not answer.flooded
+    return list(answer.found)
 
 
 def test_nothing_known(tmp_path: Path) -> None:
@@ -193,7 +196,7 @@ def test_lists_stand_in_their_order(tmp_path: Path) -> None:
         opened(tmp_path, [entry], "zebra", "suspected") as one,
         opened(tmp_path, [entry], "ant") as two,
     ):
-        found = Matcher([one, two]).match(digests(b"item"), [])
+        found = Matcher([one, two]).match(digests(b"item"), []).found
     assert [(m.list_name, m.tier) for m in found] == [("zebra", "suspected"), ("ant", "confirmed")]
 
 
@@ -209,5 +212,37 @@ def test_many_items_give_what_each_gives_alone(tmp_path: Path) -> None:
         matcher = Matcher([snapshot])
         together = matcher.match_many(items)
         assert together == [matcher.match(item.exact, item.variants) for item in items]
-        assert sum(map(len, together)) > 100
+        assert sum(len(answer.found) for answer in together) > 100
         assert matcher.match_many([]) == []
+
+
+def test_a_flood_tells_the_nearest_and_every_kind_of_exact_match(tmp_path: Path) -> None:
+    crowd = [SnapshotEntry(f"e{i}", pdq=near(0, 30 - i % 20)) for i in range(40)]
+    crowd += [SnapshotEntry(f"m{i}", **keyed(b"item", MD5)) for i in range(9)]
+    crowd.append(SnapshotEntry("x", **keyed(b"item", MD5, SHA256)))
+    options = MatchOptions(max_matches=5)
+    items = [ItemDigests(digests(b"item"), (variant(0),)), ItemDigests(digests(b"other"))]
+    with opened(tmp_path, crowd, tier="local") as snapshot:
+        one, other = Matcher([snapshot], options).match_many(items)
+    assert (other.found, other.flooded) == ((), frozenset())
+    assert one.flooded == {"local"}
+    distances = sorted(m.distance for m in one.found if m.signal is PDQ)
+    assert distances == [11, 11, 12, 12, 13]
+    assert [m.entry_id for m in one.found if m.signal is MD5] == [f"m{i}" for i in range(5)]
+    # Its md5 is among those that are not told, which is no contradiction.
+    assert [(m.entry_id, m.conflict) for m in one.found if m.signal is SHA256] == [("x", False)]
+
+
+def test_too_many_hits_of_one_item_cost_that_one_alone(tmp_path: Path) -> None:
+    metadata = SnapshotMetadata("l", "confirmed", dt.datetime(2026, 1, 1, tzinfo=dt.UTC))
+    crowd = [SnapshotEntry(f"e{i}", pdq=near(0, i % 20)) for i in range(40)]
+    crowd += [SnapshotEntry("x", **keyed(b"0", SHA1)), SnapshotEntry("y", pdq=near(9, 4))]
+    write_snapshot(tmp_path / "l", crowd, metadata, KEY.fingerprint())
+    items = [ItemDigests(digests(b"%d" % i), (variant(first),)) for i, first in enumerate([0, 9])]
+    few = SearchOptions(max_hits_per_query=30)
+    with Snapshot.open(tmp_path / "l", KEY, few) as snapshot:
+        one, other = Matcher([snapshot]).match_many(items)
+    assert [m.entry_id for m in one.found] == ["x"]
+    assert one.flooded == {"confirmed"}
+    assert [m.entry_id for m in other.found] == ["y"]
+    assert not other.flooded

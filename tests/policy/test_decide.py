@@ -143,8 +143,16 @@ def test_low_quality_is_told_apart_from_damage() -> None:
 
 
 def test_a_flood_holds() -> None:
-    decision = decide(Observation((), flooded=True), OPTIONS)
-    assert (decision.verdict, decision.reasons) == (Verdict.HOLD, ("too_many_matches",))
+    for tier in Tier:
+        decision = decide(Observation((), flooded=frozenset({tier.value})), OPTIONS)
+        if tier in (Tier.NEGATIVE, Tier.OBSERVE):
+            assert (decision.verdict, decision.reasons) == (Verdict.ALLOW, ())
+        else:
+            assert (decision.verdict, decision.reasons) == (Verdict.HOLD, ("too_many_matches",))
+    exact = Observation(
+        (match(SignalType.SHA256),), flooded=frozenset({Tier.OBSERVE.value, "local"})
+    )
+    assert decide(exact, OPTIONS).verdict is Verdict.BLOCK
 
 
 def test_nothing_found_is_allowed() -> None:

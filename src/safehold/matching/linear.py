@@ -39,7 +39,7 @@ class SearchOptions:
     """
 
     threads: int = 0
-    max_hits_per_query: int = 1_000_000
+    max_hits_per_query: int = 100_000
 
 
 def as_words(hashes: NDArray[np.uint8]) -> NDArray[np.uint64]:

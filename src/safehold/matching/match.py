@@ -13,11 +13,15 @@ Rules:
    item's variants those of sufficient quality are compared; the entry's quality must be
    sufficient or unknown, as in rule 2, since equal bytes have equal quality. Being near by PDQ
    is not being equal, so PDQ alone makes no conflict.
+5. An item that matches more entries of one list than `max_matches` floods it: the nearest are
+   told, the exact ones before all, and the flood itself. Where a hash alone has more hits than
+   the index may give, no match by PDQ is told.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -31,7 +35,8 @@ from safehold.hashing.model import (
     VariantDigests,
 )
 from safehold.ids import EntryId, ListName
-from safehold.matching.interface import SnapshotEntry
+from safehold.matching.errors import TooManyHitsError
+from safehold.matching.interface import PdqHits, SnapshotEntry
 from safehold.matching.layout import EXACT_SIGNALS, UNKNOWN_QUALITY
 from safehold.matching.snapshot import Snapshot
 
@@ -50,11 +55,14 @@ class MatchOptions:
             is equal, contradicts it. Independent pictures are about 128 bits apart, and edits
             that keep the bytes equal do not exist, so the bound needs room only for differences
             between hashing programs.
+        max_matches: entries of one list that one item may match by PDQ, and as many by each
+            exact digest, before it floods the list; a batch of items holds them in memory.
     """
 
     threshold: int = 31
     quality_floor: int = 50
     contradiction_distance: int = 100
+    max_matches: int = 5_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +103,19 @@ class Match:
     orientation: Orientation | None
     conflict: bool
     known_by: frozenset[SignalType]
+
+
+@dataclass(frozen=True, slots=True)
+class ItemMatches:
+    """What one item matches.
+
+    Attributes:
+        found: matches, ordered by list, entry and signal type.
+        flooded: tiers of the lists of which it matches more entries than are told.
+    """
+
+    found: tuple[Match, ...] = ()
+    flooded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,46 +179,51 @@ class Matcher:
         self._snapshots = tuple(snapshots)
         self._options = options or MatchOptions()
 
-    def match(self, exact: ExactDigests, variants: Sequence[VariantDigests]) -> list[Match]:
-        """All matches of one item, ordered by list, entry and signal type.
+    def match(self, exact: ExactDigests, variants: Sequence[VariantDigests]) -> ItemMatches:
+        """All matches of one item.
 
         Raises:
             SnapshotDamagedError, SnapshotClosedError: a list cannot be searched.
-            TooManyHitsError: a hash matches more entries than the search options allow.
         """
         return self.match_many([ItemDigests(exact, tuple(variants))])[0]
 
-    def match_many(self, items: Sequence[ItemDigests]) -> list[list[Match]]:
+    def match_many(self, items: Sequence[ItemDigests]) -> list[ItemMatches]:
         """`match` for many items with one search of each list."""
         questions = _Questions.of(items, self._options.quality_floor)
         matches: list[list[Match]] = [[] for _ in items]
+        flooded: list[set[str]] = [set() for _ in items]
         for snapshot in self._snapshots:
-            near = self._near(snapshot, questions, len(items))
+            near, too_many = self._near(snapshot, questions, len(items))
             for owner, item in enumerate(items):
-                found = _equal(snapshot, item.exact)
-                equal: dict[int, set[SignalType]] = {}
-                for one in found:
-                    equal.setdefault(one.number, set()).add(one.signal)
+                keyed = _keyed(snapshot, item.exact)
+                kept, crowded = _equal(snapshot, keyed, self._options.max_matches)
                 conflicts = {
                     number
-                    for number, signals in equal.items()
-                    if self._contradicts(snapshot.entry(number), signals, questions, owner)
+                    for number in {one.number for one in kept}
+                    if self._contradicts(snapshot.entry(number), keyed, questions, owner)
                 }
-                found += near[owner]
-                found.sort(key=lambda one: (one.number, _SIGNAL_ORDER[one.signal]))
+                if crowded or owner in too_many:
+                    flooded[owner].add(snapshot.metadata.tier)
+                kept += near[owner]
+                kept.sort(key=lambda one: (one.number, _SIGNAL_ORDER[one.signal]))
                 matches[owner] += [
-                    _as_match(snapshot, one, one.number in conflicts) for one in found
+                    _as_match(snapshot, one, one.number in conflicts) for one in kept
                 ]
-        return matches
+        return [
+            ItemMatches(tuple(found), frozenset(tiers))
+            for found, tiers in zip(matches, flooded, strict=True)
+        ]
 
-    def _near(self, snapshot: Snapshot, questions: _Questions, items: int) -> list[list[_Found]]:
-        """PDQ matches of each item: each entry once."""
+    def _near(
+        self, snapshot: Snapshot, questions: _Questions, items: int
+    ) -> tuple[list[list[_Found]], set[int]]:
+        """PDQ matches of each item, each entry once; and the items that have too many."""
         found: list[list[_Found]] = [[] for _ in range(items)]
         if not len(questions.hashes) or not len(snapshot.pdq):
-            return found
-        hits = snapshot.pdq.search(questions.hashes, self._options.threshold)
+            return found, set()
+        hits, flooded = self._search(snapshot, questions)
         if not len(hits.row):
-            return found
+            return found, flooded
         entries = snapshot.pdq_entry_numbers(hits.row)
         owners = questions.owners[hits.query]
         good = _sufficient(snapshot.pdq_quality(hits.row), self._options.quality_floor)
@@ -206,27 +232,56 @@ class Matcher:
         order = order[good[order]]
         new = np.ones(len(order), np.bool_)
         new[1:] = (np.diff(owners[order]) != 0) | (np.diff(entries[order]) != 0)
-        for hit in order[new]:
-            variant, orientation = questions.origins[hits.query[hit]]
-            found[owners[hit]].append(
-                _Found(
-                    int(entries[hit]),
-                    SignalType.PDQ,
-                    int(hits.distance[hit]),
-                    variant,
-                    orientation,
+        order = order[new]
+        bounds = np.searchsorted(owners[order], np.arange(items + 1))
+        for owner, (first, last) in enumerate(itertools.pairwise(bounds)):
+            own = order[first:last]
+            if len(own) > self._options.max_matches:
+                flooded.add(owner)
+                nearest = np.argsort(hits.distance[own], kind="stable")
+                own = own[nearest[: self._options.max_matches]]
+            for hit in own:
+                variant, orientation = questions.origins[hits.query[hit]]
+                found[owner].append(
+                    _Found(
+                        int(entries[hit]),
+                        SignalType.PDQ,
+                        int(hits.distance[hit]),
+                        variant,
+                        orientation,
+                    )
                 )
-            )
-        return found
+        return found, flooded
+
+    def _search(self, snapshot: Snapshot, questions: _Questions) -> tuple[PdqHits, set[int]]:
+        """Hits of all questions but those of items with too many, and these items."""
+        threshold = self._options.threshold
+        try:
+            return snapshot.pdq.search(questions.hashes, threshold), set()
+        except TooManyHitsError:
+            pass
+        # One item spoils the batch: ask for each by itself, so that it costs only that one.
+        parts: list[PdqHits] = []
+        flooded: set[int] = set()
+        for owner in np.unique(questions.owners):
+            own = np.flatnonzero(questions.owners == owner).astype(np.int32)
+            try:
+                hits = snapshot.pdq.search(questions.hashes[own], threshold)
+            except TooManyHitsError:
+                flooded.add(int(owner))
+            else:
+                parts.append(PdqHits(own[hits.query], hits.row, hits.distance))
+        return _joined(parts), flooded
 
     def _contradicts(
-        self, entry: SnapshotEntry, equal: set[SignalType], questions: _Questions, owner: int
+        self,
+        entry: SnapshotEntry,
+        keyed: Mapping[SignalType, bytes],
+        questions: _Questions,
+        owner: int,
     ) -> bool:
-        """Whether a digest of an entry contradicts those of it that are equal (rule 4)."""
-        if any(
-            getattr(entry, signal.value) is not None and signal not in equal
-            for signal in EXACT_SIGNALS
-        ):
+        """Whether a digest of an entry, of which one is equal, is not the item's (rule 4)."""
+        if any(getattr(entry, s.value) not in (None, digest) for s, digest in keyed.items()):
             return True
         quality = UNKNOWN_QUALITY if entry.pdq_quality is None else entry.pdq_quality
         if entry.pdq is None or quality < self._options.quality_floor:
@@ -243,14 +298,31 @@ def _sufficient(qualities: NDArray[np.uint8], floor: int) -> NDArray[np.bool_]:
     return qualities >= floor
 
 
-def _equal(snapshot: Snapshot, exact: ExactDigests) -> list[_Found]:
-    """Exact matches."""
-    found = []
-    for signal in EXACT_SIGNALS:
-        keyed = snapshot.key.keyed(signal, getattr(exact, signal.value))
-        numbers = snapshot.exact(signal, [keyed])[0]
-        found += [_Found(int(number), signal) for number in numbers]
-    return found
+def _joined(parts: Sequence[PdqHits]) -> PdqHits:
+    """Hits one after another; none of none."""
+    return PdqHits(
+        np.concatenate([np.empty(0, np.int32), *(part.query for part in parts)]),
+        np.concatenate([np.empty(0, np.int64), *(part.row for part in parts)]),
+        np.concatenate([np.empty(0, np.int16), *(part.distance for part in parts)]),
+    )
+
+
+def _keyed(snapshot: Snapshot, exact: ExactDigests) -> dict[SignalType, bytes]:
+    """The item's exact digests as they stand in a list."""
+    return {s: snapshot.key.keyed(s, getattr(exact, s.value)) for s in EXACT_SIGNALS}
+
+
+def _equal(
+    snapshot: Snapshot, keyed: Mapping[SignalType, bytes], most: int
+) -> tuple[list[_Found], bool]:
+    """Exact matches, so many at most of each signal type; and whether there are more."""
+    found: list[_Found] = []
+    crowded = False
+    for signal, digest in keyed.items():
+        [numbers] = snapshot.exact(signal, [digest])
+        found += [_Found(int(number), signal) for number in numbers[:most]]
+        crowded |= len(numbers) > most
+    return found, crowded
 
 
 def _as_match(snapshot: Snapshot, found: _Found, conflict: bool) -> Match:

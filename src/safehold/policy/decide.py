@@ -11,7 +11,8 @@
    more than md5, as in rule 1: whoever makes two files with one md5 and has the harmless one put
    on a negative list would else be let through with the other.
 4. Lists that are only observed are recorded and change nothing.
-5. An item that is near more entries than can be told holds.
+5. An item that matches more entries than can be told holds, unless they are all on lists that
+   are negative or only observed.
 6. An item that could not be checked holds, unless the settings say otherwise. A type that is
    not decoded is no fault.
 
@@ -58,7 +59,7 @@ def decide(observation: Observation, options: PolicyOptions) -> Decision:
     findings: list[Finding] = []
     for matches in by_entry.values():
         findings.extend(_judge_entry(matches, negative, options))
-    if observation.flooded:
+    if observation.flooded.intersection(_EXACT):
         findings.append((Verdict.HOLD, Reason.TOO_MANY_MATCHES))
     findings.extend(_judge_fault(observation, options))
     verdict = max((v for v, _ in findings), key=_STRICTNESS.__getitem__, default=Verdict.ALLOW)

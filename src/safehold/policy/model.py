@@ -67,13 +67,13 @@ class Observation:
         matches: all matches, of all lists.
         fault: why the item was not, or not wholly, checked; None if it was.
         low_quality: it was decoded, and no variant reached the quality floor.
-        flooded: it matches more entries than can be told, so `matches` is empty.
+        flooded: tiers of the lists of which it matches more entries than `matches` tells.
     """
 
     matches: tuple[Match, ...]
     fault: Fault | None = None
     low_quality: bool = False
-    flooded: bool = False
+    flooded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
