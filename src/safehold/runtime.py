@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from safehold import __version__
 from safehold.clock import Clock, SystemClock
-from safehold.config import Settings
+from safehold.config import CONFIG_FILE, Settings
 from safehold.errors import SafeholdError
 from safehold.hashing.keyed import KEY_BYTES, DigestKey
 from safehold.kernels.accelerate import KernelCache, secure_folder
@@ -75,11 +75,28 @@ class Home:
         return self.folder / DIGEST_KEY_FILE
 
     def prepare(self) -> None:
-        """Make the folder with mode 0700, or check that it is ours."""
+        """Make the folder with mode 0700, or check that it is ours.
+
+        Raises `HomeError`, also for a folder of other things that is open to others: closing
+        it would shut them out (`--home /tmp`).
+        """
         try:
-            secure_folder(self.folder)
+            foreign = self._is_another_folder()
+            if not foreign:
+                secure_folder(self.folder)
         except (OSError, SafeholdError) as error:
             raise HomeError from error
+        if foreign:
+            raise HomeError(
+                "The folder named as home is open to others and holds other things.",
+                hint="Name a folder of its own with --home, or close this one: chmod 700.",
+            )
+
+    def _is_another_folder(self) -> bool:
+        if not self.folder.is_dir() or not self.folder.stat().st_mode & 0o077:
+            return False
+        ours = (self.database, self.digest_key, self.folder / CONFIG_FILE)
+        return any(self.folder.iterdir()) and not any(file.exists() for file in ours)
 
     def load_digest_key(self) -> DigestKey:
         """The home's key; made on first use, and never again while lists are there."""
@@ -89,8 +106,7 @@ class Home:
         except FileNotFoundError:
             if self.database.exists():
                 raise DigestKeyError from None
-            secret = secrets.token_bytes(KEY_BYTES)
-            _write_private(self.digest_key, secret)
+            secret = _written_once(self.digest_key, secrets.token_bytes(KEY_BYTES))
         except OSError as error:
             raise DigestKeyError from error
         if len(secret) != KEY_BYTES:
@@ -199,9 +215,12 @@ class Runtime:
         return Screening(matcher, options.quality_floor, self.settings.policy)
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    """Write a small secret file, whole or not at all, on the disk when this returns."""
-    fresh = path.with_name(path.name + ".new")
+def _written_once(path: Path, content: bytes) -> bytes:
+    """Write a small secret file, whole or not at all, on the disk when this returns.
+
+    Where another process was faster, what it wrote stands, and is what is returned.
+    """
+    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
     descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
     try:
         os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
@@ -209,9 +228,17 @@ def _write_private(path: Path, content: bytes) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    fresh.replace(path)
+    try:
+        os.link(fresh, path)
+    except FileExistsError:
+        return path.read_bytes()
+    except OSError:
+        fresh.replace(path)  # a file system without links
+    finally:
+        fresh.unlink(missing_ok=True)
     folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+    return content
