@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import stat
+import sys
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -224,6 +227,40 @@ def test_closed_snapshots_refuse(tmp_path: Path) -> None:
         snapshot.entry(0)
     with pytest.raises(SnapshotClosedError):
         snapshot.verify_in_background().result(10)
+
+
+def test_closing_while_others_read_gives_them_no_other_error(
+    tmp_path: Path,
+) -> None:
+    path = write(tmp_path / "s", entries(300))
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    errors: list[Exception] = []
+    try:
+        for _ in range(40):
+            snapshot = Snapshot.open(path, KEY)
+
+            def read(snapshot: Snapshot = snapshot) -> None:
+                try:
+                    while True:
+                        for number in range(snapshot.entry_count):
+                            snapshot.entry(number)
+                            snapshot.exact(SignalType.MD5, [b"x" * 16])
+                            snapshot.signals_of(number)
+                except Exception as error:  # noqa: BLE001 - whatever it is
+                    errors.append(error)
+
+            readers = [threading.Thread(target=read) for _ in range(3)]
+            for reader in readers:
+                reader.start()
+            time.sleep(0.002)
+            snapshot.close()
+            for reader in readers:
+                reader.join()
+    finally:
+        sys.setswitchinterval(before)
+    assert len(errors) == 120
+    assert {type(error) for error in errors} == {SnapshotClosedError}
 
 
 def test_metadata_is_bounded_and_zoned(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from __future__ import annotations
 import enum
 import threading
 from concurrent.futures import Future
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Any, NoReturn
@@ -61,30 +62,8 @@ class Snapshot:
         self._state = BodyState.UNCHECKED
         self._state_lock = threading.Lock()
         self._closed = threading.Event()
-        rows = as_words(self._column("pdq_hashes", "u1").reshape(-1, PDQ_BYTES))
-        tables = BandTables(
-            rows,
-            self._column("band_offsets", "<u4"),
-            self._column("band_rows", "<u4"),
-            self._column("band_signatures", "<u2"),
-            header.bands.specification(),
-        )
-        self._pdq = _GuardedIndex(self, BandedIndex(tables, header.bands, options))
-        self._pdq_entries = self._column("pdq_entries", "<u4")
-        self._pdq_qualities = self._column("pdq_qualities", "u1")
-        self._exact = {
-            s: ExactTable(
-                self._column(f"{s.value}_keys", "u1").reshape(-1, KEYED_BYTES),
-                self._column(f"{s.value}_entries", "<u4"),
-                header.entry_count,
-            )
-            for s in layout.EXACT_SIGNALS
-        }
-        self._places = {s: self._column(f"{s.value}_places", "<u4") for s in layout.EXACT_SIGNALS}
-        self._places[SignalType.PDQ] = self._column("entry_pdq_rows", "<u4")
-        self._classes = self._column("entry_classes", "<u2")
-        self._id_ends = self._column("entry_id_ends", "<u8")
-        self._ids = self._column("entry_ids", "u1")
+        self._body: _Body | None = _Body.of(file, header, options)
+        self._pdq = _GuardedIndex(self)
 
     @classmethod
     def open(cls, path: Path, key: DigestKey, options: SearchOptions | None = None) -> Snapshot:
@@ -123,11 +102,7 @@ class Snapshot:
         """End its use. The file is unmapped once the last search in another thread ends."""
         if not self._closed.is_set():
             self._closed.set()
-            for name in ("_pdq_entries", "_pdq_qualities", "_classes", "_id_ends", "_ids"):
-                setattr(self, name, np.empty(0, np.uint8))
-            self._pdq.drop()
-            self._exact.clear()
-            self._places.clear()
+            self._body = None
             self._file.close()
 
     @property
@@ -168,27 +143,25 @@ class Snapshot:
     @property
     def pdq(self) -> _GuardedIndex:
         """The index of PDQ hashes; its rows are mapped by `pdq_entry_numbers`."""
-        self._check()
+        self._open_body()
         return self._pdq
 
     def pdq_entry_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """The entries of rows of the PDQ index; int64 of the same shape."""
-        self._check()
-        entries = self._pdq_entries[rows].astype(np.int64)
+        entries = self._open_body().pdq_entries[rows].astype(np.int64)
         if entries.size and int(entries.max()) >= self.entry_count:
             self._mark_damaged()
         return entries
 
     def pdq_quality(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
         """The PDQ quality of rows, 255 where the list does not tell it."""
-        self._check()
-        return self._pdq_qualities[rows]
+        return self._open_body().pdq_qualities[rows]
 
     def exact(self, signal: SignalType, keyed: list[bytes]) -> list[NDArray[np.int64]]:
         """For each keyed digest the numbers of all entries that have it."""
-        self._check()
+        table = self._open_body().exact[signal]
         try:
-            return self._exact[signal].find_many(keyed)
+            return table.find_many(keyed)
         except SnapshotDamagedError:
             self._mark_damaged()
 
@@ -198,37 +171,36 @@ class Snapshot:
 
     def entry(self, number: int) -> SnapshotEntry:
         """An entry by its number, 0 to `entry_count` - 1; IndexError beyond."""
-        self._check()
+        body = self._open_body()
         if not 0 <= number < self.entry_count:
             raise IndexError("no such entry")
         row = self._place(SignalType.PDQ, number)
-        quality = layout.UNKNOWN_QUALITY if row is None else int(self._pdq_qualities[row])
+        quality = layout.UNKNOWN_QUALITY if row is None else int(body.pdq_qualities[row])
         return SnapshotEntry(
             self.entry_id(number),
             self.classification(number),
             self._exact_digest(SignalType.MD5, number),
             self._exact_digest(SignalType.SHA1, number),
             self._exact_digest(SignalType.SHA256, number),
-            None if row is None else self._pdq.hash_of(row),
+            None if row is None else body.index.hash_of(row),
             None if quality == layout.UNKNOWN_QUALITY else quality,
         )
 
     def entry_id(self, number: int) -> str:
         """The id of an entry within its list."""
-        self._check()
-        start = int(self._id_ends[number - 1]) if number else 0
-        end = int(self._id_ends[number])
-        if not start < end <= min(len(self._ids), start + layout.MAX_ENTRY_ID_BYTES):
+        body = self._open_body()
+        start = int(body.id_ends[number - 1]) if number else 0
+        end = int(body.id_ends[number])
+        if not start < end <= min(len(body.ids), start + layout.MAX_ENTRY_ID_BYTES):
             self._mark_damaged()
         try:
-            return self._ids[start:end].tobytes().decode("utf-8")
+            return body.ids[start:end].tobytes().decode("utf-8")
         except UnicodeDecodeError:
             self._mark_damaged()
 
     def classification(self, number: int) -> str:
         """The classification of an entry; empty when unknown."""
-        self._check()
-        word = int(self._classes[number])
+        word = int(self._open_body().classes[number])
         if word >= len(self._header.classifications):
             self._mark_damaged()
         return self._header.classifications[word]
@@ -243,7 +215,7 @@ class Snapshot:
             SnapshotClosedError: it is closed, or was closed meanwhile.
         """
         with self._state_lock:
-            self._check()
+            self._open_body()
             self._state = BodyState.CHECKING
         try:
             intact = self._file.intact(self._header, self._closed.is_set)
@@ -279,67 +251,111 @@ class Snapshot:
         threading.Thread(target=run, name="snapshot-check", daemon=True).start()
         return future
 
-    def _check(self) -> None:
-        if self._closed.is_set():
+    def _open_body(self) -> _Body:
+        """The body, which whoever holds it may read even if the snapshot is closed meanwhile."""
+        body = self._body
+        if body is None:
             raise SnapshotClosedError
         if self._state is BodyState.DAMAGED:
             raise SnapshotDamagedError
+        return body
 
     def _mark_damaged(self) -> NoReturn:
         with self._state_lock:
             self._state = BodyState.DAMAGED
         raise SnapshotDamagedError
 
-    def _column(self, name: str, dtype: str) -> NDArray[Any]:
-        section = self._header.section(name)
-        if section is None:
-            return np.empty(0, dtype)
-        count = section.length // np.dtype(dtype).itemsize
-        return np.frombuffer(self._file.mapped, dtype, count, section.offset)
-
     def _place(self, signal: SignalType, number: int) -> int | None:
         """Where an entry's digest of a signal type stands, or None."""
-        self._check()
-        column = self._places[signal]
+        body = self._open_body()
+        column = body.places[signal]
         place = int(column[number]) if len(column) else layout.NO_PLACE
         if place == layout.NO_PLACE:
             return None
-        if place >= (len(self._pdq) if signal is SignalType.PDQ else len(self._exact[signal])):
+        if place >= len(body.index if signal is SignalType.PDQ else body.exact[signal]):
             self._mark_damaged()
         return place
 
     def _exact_digest(self, signal: SignalType, number: int) -> bytes | None:
         place = self._place(signal, number)
-        return None if place is None else self._exact[signal].key(place)
+        return None if place is None else self._open_body().exact[signal].key(place)
+
+
+@dataclass(frozen=True, slots=True)
+class _Body:
+    """The sections of a snapshot as arrays over the mapped file.
+
+    Attributes:
+        index: the PDQ hashes.
+        pdq_entries, pdq_qualities: of each row of the index.
+        exact: the keyed digests of each signal type.
+        places: for each signal type where each entry's digest stands, `NO_PLACE` for none.
+        classes, id_ends, ids: of each entry; the ids stand one after another.
+    """
+
+    index: BandedIndex
+    pdq_entries: NDArray[np.uint32]
+    pdq_qualities: NDArray[np.uint8]
+    exact: dict[SignalType, ExactTable]
+    places: dict[SignalType, NDArray[np.uint32]]
+    classes: NDArray[np.uint16]
+    id_ends: NDArray[np.uint64]
+    ids: NDArray[np.uint8]
+
+    @classmethod
+    def of(cls, file: MappedFile, header: layout.Header, options: SearchOptions | None) -> _Body:
+        """Take the arrays from a mapped file whose header was checked."""
+
+        def column(name: str, dtype: str) -> NDArray[Any]:
+            section = header.section(name)
+            if section is None:
+                return np.empty(0, dtype)
+            return np.frombuffer(
+                file.mapped, dtype, section.length // np.dtype(dtype).itemsize, section.offset
+            )
+
+        rows = as_words(column("pdq_hashes", "u1").reshape(-1, PDQ_BYTES))
+        tables = BandTables(
+            rows,
+            column("band_offsets", "<u4"),
+            column("band_rows", "<u4"),
+            column("band_signatures", "<u2"),
+            header.bands.specification(),
+        )
+        exact = {
+            s: ExactTable(
+                column(f"{s.value}_keys", "u1").reshape(-1, KEYED_BYTES),
+                column(f"{s.value}_entries", "<u4"),
+                header.entry_count,
+            )
+            for s in layout.EXACT_SIGNALS
+        }
+        places = {s: column(f"{s.value}_places", "<u4") for s in layout.EXACT_SIGNALS}
+        places[SignalType.PDQ] = column("entry_pdq_rows", "<u4")
+        return cls(
+            BandedIndex(tables, header.bands, options),
+            column("pdq_entries", "<u4"),
+            column("pdq_qualities", "u1"),
+            exact,
+            places,
+            column("entry_classes", "<u2"),
+            column("entry_id_ends", "<u8"),
+            column("entry_ids", "u1"),
+        )
 
 
 class _GuardedIndex:
     """The index of a snapshot; it refuses once the snapshot is damaged or closed."""
 
-    def __init__(self, owner: Snapshot, index: BandedIndex) -> None:
+    def __init__(self, owner: Snapshot) -> None:
         self._owner = owner
-        self._index: BandedIndex | None = index
 
     def __len__(self) -> int:
-        return 0 if self._index is None else len(self._index)
+        return self._owner._header.count("pdq_hashes")
 
     def search(self, queries: NDArray[np.uint8], threshold: int) -> PdqHits:
         """See `interface.PdqIndex`."""
-        self._owner._check()
-        index = self._index
-        if index is None:
-            raise SnapshotClosedError
         try:
-            return index.search(queries, threshold)
+            return self._owner._open_body().index.search(queries, threshold)
         except SnapshotDamagedError:
             self._owner._mark_damaged()
-
-    def hash_of(self, row: int) -> bytes:
-        """The 32 bytes of a row."""
-        if self._index is None:
-            raise SnapshotClosedError
-        return self._index.hash_of(row)
-
-    def drop(self) -> None:
-        """Let the mapped arrays go."""
-        self._index = None
