@@ -165,6 +165,13 @@ def test_a_side_under_five_has_no_hash(shape: tuple[int, ...]) -> None:
     assert found.quality == 0
 
 
+@pytest.mark.parametrize(("shape", "kind"), [((9, 9, 4), "u1"), ((9, 9, 1), "u1"), ((9, 9), "u2")])
+def test_other_pixels_are_refused(shape: tuple[int, ...], kind: str) -> None:
+    for hashed in (pdq, pdq_dihedral, pdq_orientations):
+        with pytest.raises(ValueError, match="uint8"):
+            hashed(np.zeros(shape, kind))
+
+
 def test_views_hash_as_copies_do() -> None:
     pixels = sample("astronaut")
     view = pixels[10:-7, 3:-20]

@@ -92,12 +92,15 @@ _BY_FLIP = ((0, 6), (5, 1), (4, 3), (2, 7))
 
 def _plain(pixels: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], int]:
     """The pixels as rows of interleaved values, and how many channels they have."""
+    if pixels.dtype != np.uint8 or pixels.shape[2:] not in ((), (3,)):
+        raise ValueError("pixels are uint8 of shape (height, width) or (height, width, 3)")
     channels = 1 if pixels.ndim == 2 else 3
     rows = np.ascontiguousarray(pixels).reshape(len(pixels), -1)
     return frozen(rows), channels
 
 
 def _hash(pixels: NDArray[np.uint8], signs: int) -> tuple[NDArray[np.uint8], int]:
+    """Packed hashes, uint8 of shape (8, 32), and the quality; `signs` as `kernels.pack` has it."""
     packed = np.zeros((len(ORIENTATIONS), PDQ_BYTES), np.uint8)
     height, width = pixels.shape[:2]
     if min(height, width) < kernels.MIN_SIDE:

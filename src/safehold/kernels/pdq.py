@@ -31,6 +31,9 @@ FLIP_ROWS_AT_ONCE = 4
 """The same where two sums are kept: more would not fit the registers. Divides `ROWS_AT_ONCE`."""
 MIN_SIDE = 5
 """A picture with a smaller side has no hash (PDQ's own rule)."""
+SIZES_KEPT = 128
+"""For how many lengths of an axis weights are kept. They take up to 300 KB each, and a fraction
+of a millisecond to make."""
 
 
 class Taps(NamedTuple):
@@ -58,7 +61,7 @@ def sample_positions(length: int) -> NDArray[np.int64]:
     return ((np.arange(SAMPLES) + 0.5) * length / SAMPLES).astype(np.int64)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=SIZES_KEPT)
 def row_taps(length: int) -> Taps:
     """The weights of two box passes and the sampling, for an axis of `length` pixels."""
     first, last = box_windows(length)
@@ -91,7 +94,7 @@ def _reversed(plain: Taps, length: int) -> Taps:
     return Taps(start, plain.counts[::-1].copy(), weight)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=SIZES_KEPT)
 def both_row_taps(length: int) -> tuple[Taps, NDArray[np.float32]]:
     """`row_taps` of the picture and of the picture upside down, over the same rows of pixels.
 
@@ -116,13 +119,13 @@ def both_row_taps(length: int) -> tuple[Taps, NDArray[np.float32]]:
     return Taps(start, counts, weights[0]), weights[1]
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=SIZES_KEPT)
 def both_column_taps(width: int, channels: int) -> tuple[Taps, Taps]:
     """`column_taps` of the picture, and of it mirrored (sample 63 - i stands at place i)."""
     return column_taps(width, channels), _widened(_reversed(row_taps(width), width), channels)
 
 
-@functools.lru_cache(maxsize=1024)
+@functools.lru_cache(maxsize=SIZES_KEPT)
 def column_taps(width: int, channels: int) -> Taps:
     """`row_taps` for rows of `width` pixels with 1 or 3 interleaved channels.
 
