@@ -185,8 +185,8 @@ class Importer:
             outcome = session.apply(ImportPlan(at, options.tier, options.source, options.replace))
         if outcome.superseded:
             warnings.append(
-                f"{outcome.superseded} rows contradict an earlier row with the same id; "
-                "the later row stands."
+                f"{outcome.superseded} rows contradict an earlier row with the same id: the "
+                "earlier one's digests are not looked for. Give each picture an id of its own."
             )
         if options.replace and tally.bad:
             warnings.append("Entries that only bad rows name were withdrawn.")
