@@ -70,11 +70,11 @@ def test_a_conflict_holds_and_never_blocks(signal: SignalType) -> None:
     assert verdict_of(match(signal, conflict=True)) == (Verdict.HOLD, ("digest_conflict",))
 
 
-def test_a_conflict_of_one_entry_does_not_excuse_another() -> None:
+def test_a_conflict_of_one_entry_keeps_another_from_blocking() -> None:
     verdict, reasons = verdict_of(
         match(SignalType.SHA1, conflict=True), match(SignalType.SHA256, entry="e2")
     )
-    assert verdict is Verdict.BLOCK
+    assert verdict is Verdict.HOLD
     assert reasons == ("digest_conflict", "exact_confirmed")
 
 
@@ -193,7 +193,8 @@ def test_only_an_exact_match_with_a_confirmed_list_blocks(
         m for m in matches if m.tier == Tier.CONFIRMED and m.signal is not SignalType.PDQ
     ]
     if decision.verdict is Verdict.BLOCK:
-        assert any(not m.conflict for m in exact_confirmed)
+        assert exact_confirmed
+        assert not any(m.conflict for m in matches if m.tier != Tier.OBSERVE)
     if decision.verdict is Verdict.ALLOW and fault not in (None, Fault.UNSUPPORTED):
         raise AssertionError("a fault was let through")
 

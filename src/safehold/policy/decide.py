@@ -5,7 +5,7 @@
    entry that is near. An entry of which md5 alone is equal and nothing else could be compared
    holds (`PolicyOptions.md5_only`).
 2. Where one digest of an entry is equal and another contradicts, somebody may have made a
-   collision: hold, never block, whatever else that entry matches. On a negative list too.
+   collision: the item holds and never blocks, whatever else it matches. On a negative list too.
 3. Exact matches with suspected or local lists hold. So do matches by likeness with confirmed,
    suspected or local lists, unless these exact bytes stand on a negative list. That must rest on
    more than md5, as in rule 1: whoever makes two files with one md5 and has the harmless one put
@@ -16,7 +16,7 @@
 6. An item that could not be checked holds, unless the settings say otherwise. A type that is
    not decoded is no fault.
 
-The strictest verdict stands. Every reason that applies is given.
+The strictest verdict stands, but for rule 2. Every reason that applies is given.
 """
 
 from __future__ import annotations
@@ -63,6 +63,8 @@ def decide(observation: Observation, options: PolicyOptions) -> Decision:
         findings.append((Verdict.HOLD, Reason.TOO_MANY_MATCHES))
     findings.extend(_judge_fault(observation, options))
     verdict = max((v for v, _ in findings), key=_STRICTNESS.__getitem__, default=Verdict.ALLOW)
+    if verdict is Verdict.BLOCK and Reason.DIGEST_CONFLICT in {reason for _, reason in findings}:
+        verdict = Verdict.HOLD
     return Decision(verdict, tuple(sorted({reason for _, reason in findings})))
 
 
