@@ -134,6 +134,51 @@ def bmp(header: bytes, table: bytes, body: bytes) -> bytes:
     return struct.pack("<2sIII", b"BM", offset + len(body), 0, offset) + header + table + body
 
 
+def os2_header(size: int, bits: int = 24) -> bytes:
+    """An OS/2 2 information header that ends after `size` bytes."""
+    fields = struct.pack("<IiiHHIIiiII", size, WIDTH, HEIGHT, 1, bits, 0, 0, 0, 0, 0, 0)
+    return fields[:size].ljust(size, b"\0")
+
+
+def with_masks(masks: tuple[int, ...], levels: NDArray[Any], bits: int) -> bytes:
+    """A bitmap whose colours (and perhaps opacity), whole from 0 to their mask, are in masks."""
+    words = np.zeros(levels.shape[:2], np.uint64)
+    for band, mask in enumerate(masks):
+        words |= levels[:, :, band].astype(np.uint64) * np.uint64(mask & -mask)
+    rows = words[::-1].astype(f"<u{bits // 8}")
+    width = -(-WIDTH * bits // 32) * 32 // bits
+    body = np.pad(rows, ((0, 0), (0, width - WIDTH))).tobytes()
+    method = 6 if len(masks) == 4 else 3
+    return bmp(bmp_header(bits, method, 0), struct.pack(f"<{len(masks)}I", *masks), body)
+
+
+def _rare_bitmaps(plain: bytes) -> list[Case]:
+    """Headers and layouts that browsers show and few other programs write."""
+    full = rgb()
+    ten = (0x3FF << 20, 0x3FF << 10, 0x3FF)
+    four = (0xF << 8, 0xF << 4, 0xF, 0xF << 12)
+    clear = np.dstack([full, ramp()])
+    cases = [
+        Case(f"bmp os2 {size}", bmp(os2_header(size), b"", plain), full)
+        for size in (16, 20, 36, 42, 46, 60, 64)
+    ]
+    cases += [
+        Case("bmp 10 bits", with_masks(ten, full.astype(np.uint16) * 4, 32), full),
+        Case("bmp rgb order", with_masks((0xFF, 0xFF00, 0xFF0000), full, 32), full),
+        Case("bmp 4444", with_masks(four, clear >> 4, 16), full),
+        Case("bmp alpha masks", with_masks((0xFF0000, 0xFF00, 0xFF, 0xFF << 24), clear, 32), full),
+    ]
+    palette = image().quantize(4)
+    numbers = np.pad(np.asarray(palette), ((0, 0), (0, -WIDTH % 16)))[::-1]
+    packed = (
+        numbers[:, 0::4] << 6 | numbers[:, 1::4] << 4 | numbers[:, 2::4] << 2 | numbers[:, 3::4]
+    )
+    raw = palette.getpalette() or []
+    table = b"".join(bytes((*raw[3 * i : 3 * i + 3][::-1], 0)) for i in range(4))
+    data = bmp(bmp_header(2, 0, 0), table, packed.tobytes())
+    return [*cases, Case("bmp 2 bits", data, np.asarray(palette.convert("RGB")))]
+
+
 def bmp_header(bits: int, compression: int, size: int, height: int = HEIGHT) -> bytes:
     return struct.pack("<IiiHHIIiiII", 40, WIDTH, height, 1, bits, compression, size, 0, 0, 0, 0)
 
@@ -194,7 +239,7 @@ def _bitmaps() -> list[Case]:
         picture = image(mode)
         data = saved(picture, "BMP")
         cases.append(Case(f"bmp {mode}", data, np.asarray(picture.convert("RGB"))))
-    return cases
+    return [*cases, *_rare_bitmaps(plain)]
 
 
 def _jpegs() -> list[Case]:
@@ -247,6 +292,30 @@ def _pngs() -> list[Case]:
         Case("png palette and key", saved(palette, "PNG", transparency=3), paletted),
     ]  # fmt: skip
     return cases
+
+
+def subsampled_tiff() -> bytes:
+    """YCbCr as it is, four pixels sharing their colour; it says nothing of that, which is so."""
+    colour = image("YCbCr").crop((0, 0, 300, 222))
+    luma, *chroma = (np.asarray(plane) for plane in colour.split())
+    shared = [plane.reshape(111, 2, 150, 2).mean(axis=(1, 3)).astype(np.uint8) for plane in chroma]
+    blocks = luma.reshape(111, 2, 150, 2).transpose(0, 2, 1, 3).reshape(111, 150, 4)
+    body = np.dstack([blocks, *shared]).tobytes()
+    bits = 8 + 2 + 12 * 9 + 4
+    fields = [
+        (256, 4, 1, 300), (257, 4, 1, 222), (258, 3, 3, bits), (259, 3, 1, 1), (262, 3, 1, 6),
+        (273, 4, 1, bits + 6), (277, 3, 1, 3), (278, 4, 1, 222), (279, 4, 1, len(body)),
+    ]  # fmt: skip
+    entries = b"".join(struct.pack("<HHII", *field) for field in fields)
+    head = b"II*\0" + struct.pack("<IH", 8, len(fields)) + entries + bytes(4)
+    return head + struct.pack("<3H", 8, 8, 8) + body
+
+
+def lab16() -> NDArray[np.uint16]:
+    """Lab of 16 bits: lightness without a sign, the others with one."""
+    small = np.asarray(lab_image())
+    signed = small[:, :, 1:].view(np.int8).astype(np.int16) * 256
+    return np.dstack([small[:, :, 0].astype(np.uint16) * 257, signed.view(np.uint16)])
 
 
 def _tiffs() -> list[Case]:
@@ -306,9 +375,22 @@ def _tiffs() -> list[Case]:
         ),
         Case("tiff cmyk16", tiff(inks.astype(np.uint16) * 257, photometric="separated"), full),
         Case("tiff lab", saved(lab_image(), "TIFF"), full),
+        Case("tiff lab16", tiff(lab16(), photometric="cielab"), full),
+        Case("tiff ycbcr subsampled", subsampled_tiff(), full[:222, :300]),
+        Case(
+            "tiff rgb float with highlights",
+            tiff(np.where(full > 250, 3.0, full / 255).astype(np.float32), photometric="rgb"),
+            full,
+        ),
+        Case(
+            "tiff grey float with infinities",
+            tiff(np.where(shade > 253, np.inf, shade / 255).astype(np.float32)),
+            shade,
+        ),
         Case("tiff lab lzw", saved(lab_image(), "TIFF", compression="tiff_lzw"), full),
     ]
     for name, mode, method in (
+        ("zstd", "RGB", "zstd"),
         ("packbits", "RGB", "packbits"),
         ("lzw", "RGB", "tiff_lzw"),
         ("deflate", "RGB", "tiff_adobe_deflate"),

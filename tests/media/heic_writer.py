@@ -135,6 +135,7 @@ class _Item:
     depth: int
     is_alpha: bool = False
     kind: bytes = b"hvc1"
+    crop: tuple[int, int] | None = None
 
 
 def _pad(plane: NDArray[np.float64], multiple: int) -> NDArray[np.float64]:
@@ -194,6 +195,9 @@ def _properties(items: list[_Item]) -> bytes:
             own.append((_full(b"auxC", 0, 0, urn), True))
         else:
             own.append((_box(b"colr", b"nclx", struct.pack(">HHHB", 1, 13, 6, 0x80)), False))
+        if item.crop:
+            width, height = item.crop  # in the middle: no offset from the centre
+            own.append((_box(b"clap", struct.pack(">8I", width, 1, height, 1, 0, 1, 0, 1)), True))
         links += struct.pack(">HB", number, len(own))
         for box, essential in own:
             boxes.append(box)
@@ -217,15 +221,19 @@ def heic(
     return _container(b"heic", items)
 
 
-def avif_collection(*files: bytes) -> bytes:
-    """One AVIF file of several pictures, from files of one opaque RGB picture each."""
+def avif_collection(*files: bytes, crop: tuple[int, int] | None = None) -> bytes:
+    """One AVIF file of several pictures, from files of one opaque RGB picture each.
+
+    With `crop`, viewers may show only this much of each picture, from its middle.
+    """
     items = []
     for data in files:
         config, place, media = (data.index(kind) for kind in (b"av1C", b"ispe", b"mdat"))
         (length,) = struct.unpack_from(">I", data, config - 4)
         width, height = struct.unpack_from(">II", data, place + 8)
         body = data[config + 4 : config - 4 + length]
-        items.append(_Item(data[media + 4 :], body, width, height, 3, 8, kind=b"av01"))
+        payload = data[media + 4 :]
+        items.append(_Item(payload, body, width, height, 3, 8, kind=b"av01", crop=crop))
     return _container(b"avif", items)
 
 

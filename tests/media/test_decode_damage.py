@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import zlib
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from safehold.media.decode import open_picture
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault, Frame
-from tests.media.decode_samples import all_cases, bits_between, case, chunk, image, rgb, saved
+from tests.media.decode_samples import (
+    WIDTH,
+    all_cases,
+    bits_between,
+    case,
+    chunk,
+    image,
+    png_of,
+    rgb,
+    saved,
+    tiff,
+)
 from tests.media.heic_writer import heic
 from tests.samples import noise, sample
 
@@ -161,6 +174,60 @@ def test_png_with_wrong_checksums_is_read_and_damaged() -> None:
     data[-16:-12] = b"\0\0\0\0"  # of the data
     (frame,), damaged = read(bytes(data))
     assert np.array_equal(frame.pixels, rgb())
+    assert damaged
+
+
+def test_png_with_a_chunk_that_is_none_is_read_and_damaged() -> None:
+    data = case("png rgb").data
+    (frame,), damaged = read(data[:33] + chunk(b"t3Xt", b"abc") + data[33:])
+    assert np.array_equal(frame.pixels, rgb())
+    assert damaged
+
+
+@pytest.mark.parametrize("missing", [0, 1])
+def test_png_that_names_colours_beyond_its_palette_is_damaged(missing: int) -> None:
+    numbers = np.arange(64, dtype=np.uint8).reshape(8, 8)
+    colours = bytes(range(3 * (64 - missing)))
+    data = png_of(numbers, 3, chunk(b"PLTE", colours))
+    (frame,), damaged = read(data)
+    assert damaged is bool(missing)
+    assert frame.pixels[0, 1].tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize("method", ["deflate", None])
+def test_a_broken_tile_of_a_tiff_is_damage(method: str | None) -> None:
+    data = tiff(rgb(), tile=(64, 64), compression=method, photometric="rgb")
+    with tifffile.TiffFile(io.BytesIO(data)) as file:
+        page = file.pages.first
+        start, length = page.dataoffsets[5], page.databytecounts[5]
+    broken = data[:start] + b"\xff" * length + data[start + length :]
+    (frame,), damaged = read(broken)
+    assert damaged is (method is not None)  # raw samples cannot be wrong
+    assert np.array_equal(frame.pixels[:64, :64], rgb()[:64, :64])
+
+
+def test_tiff_in_a_colour_space_that_is_not_known_is_damaged() -> None:
+    (_,), damaged = read(tiff(rgb(), photometric="icclab"))
+    assert damaged
+
+
+def test_bitmap_that_does_not_say_where_its_pixels_are_is_damaged() -> None:
+    data = case("bmp 24").data
+    (frame,), damaged = read(data[:10] + bytes(4) + data[14:])
+    assert np.array_equal(frame.pixels, rgb())
+    assert damaged
+
+
+def test_bitmap_without_the_padding_of_its_last_row_is_whole() -> None:
+    data = case("bmp 24").data
+    assert (WIDTH * 3) % 4
+    assert np.array_equal(whole(data[:-1]), rgb())
+
+
+def test_jpeg_with_stray_bytes_after_its_start_mark_is_read_and_damaged() -> None:
+    data = case("jpeg 444").data
+    (frame,), damaged = read(data[:2] + b"\0\1" + data[2:])
+    assert np.array_equal(frame.pixels, whole(data))
     assert damaged
 
 

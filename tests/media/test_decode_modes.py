@@ -7,6 +7,7 @@ import mmap
 
 import numpy as np
 import pytest
+import simplejpeg
 from PIL import Image
 
 from safehold.media.decode import open_picture
@@ -25,6 +26,7 @@ from tests.media.decode_samples import (
     rgb,
     saved,
 )
+from tests.media.heic_writer import avif_collection
 from tests.samples import noise, sample
 
 LIMITS = MediaLimits()
@@ -173,3 +175,30 @@ def test_frames_can_be_asked_for_twice() -> None:
         picture = open_picture(case(name).data, LIMITS)
         first, second = list(picture.frames()), list(picture.frames())
         assert np.array_equal(first[0].pixels, second[0].pixels)
+
+
+def test_jpeg_of_a_subsampling_that_the_fast_reader_does_not_know(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def unknown(*_: object, **__: object) -> None:
+        raise KeyError(6)  # what it raises for 4:4:1
+
+    monkeypatch.setattr(simplejpeg, "decode_jpeg_header", unknown)
+    assert bits_between(only_frame(case("jpeg 444").data).pixels, rgb()) <= 10
+
+
+def test_avif_that_calls_itself_heic() -> None:
+    data = case("avif").data
+    frame = only_frame(data[:8] + b"heic" + data[12:])
+    assert bits_between(frame.pixels, rgb()) <= 10
+
+
+def test_avif_with_a_crop_is_hashed_whole_and_cropped() -> None:
+    picture = open_picture(avif_collection(case("avif").data, crop=(201, 101)), LIMITS)
+    first, second = picture.frames()
+    assert picture.frame_count == 2
+    assert not picture.damaged
+    assert bits_between(first.pixels, rgb()) <= 10
+    left, top = (WIDTH - 201) // 2, (HEIGHT - 101) // 2
+    assert second.pixels.shape[:2] == (101, 201)
+    assert bits_between(second.pixels, rgb()[top : top + 101, left : left + 201]) <= 10

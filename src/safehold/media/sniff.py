@@ -8,6 +8,7 @@ brands), POSIX.1-2017 pax (tar).
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 HEAD_BYTES: Final = 512
@@ -24,8 +25,6 @@ ARCHIVE_FORMATS: Final = frozenset(
 _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"\xff\xd8\xff", "jpeg"),
     (0, b"\x89PNG\r\n\x1a\n", "png"),
-    (0, b"GIF87a", "gif"),
-    (0, b"GIF89a", "gif"),
     (0, b"II*\0", "tiff"),
     (0, b"MM\0*", "tiff"),
     (0, b"II+\0", "tiff"),
@@ -36,6 +35,19 @@ _MAGIC: Final[tuple[tuple[int, bytes, str], ...]] = (
     (0, b"\xff\x4f\xff\x51", "jpeg2000"),
     (0, b"8BPS", "psd"),
     (0, b"\0\0\x01\0", "ico"),
+    (0, b"icns", "icns"),
+    (0, b"DDS ", "dds"),
+    (0, b"BLP1", "blp"),
+    (0, b"BLP2", "blp"),
+    (0, b"\x01\xda\x00\x01", "sgi"),
+    (0, b"\x01\xda\x01\x01", "sgi"),
+    (0, b"\x76\x2f\x31\x01", "exr"),
+    (0, b"#?RADIANCE", "hdr"),
+    (0, b"gimp xcf", "xcf"),
+    (0, b"AT&TFORM", "djvu"),
+    (0, b"II\xbc\x01", "jpegxr"),
+    (0, b"\x8aMNG\r\n\x1a\n", "mng"),
+    (0, b"\xd7\xcd\xc6\x9a", "wmf"),
     (0, b"qoif", "qoi"),
     (0, b"IIRO", "raw"),
     (0, b"FUJIFILMCCD-RAW", "raw"),
@@ -76,9 +88,21 @@ _HEIF_GENERIC_BRANDS: Final = frozenset({b"mif1", b"mif2", b"mif3", b"msf1", b"m
 _OTHER_BRANDS: Final = {b"qt  ": "mov", b"crx ": "raw", b"jp2 ": "jpeg2000", b"M4A ": "m4a"}
 _QUICKTIME_ATOMS: Final = frozenset({b"moov", b"mdat", b"wide", b"pnot"})
 
-# The header sizes that a bitmap may have: OS/2 1 and 2, Windows 3, the two undocumented Adobe
-# ones, Windows 4 and 5. "BM" alone is too short to tell a bitmap from text.
-_BMP_HEADER_SIZES: Final = frozenset({12, 16, 40, 52, 56, 64, 108, 124})
+# The header sizes that a bitmap may have: OS/2 1, OS/2 2 (which may be cut anywhere between two
+# fields), Windows 3, the two undocumented Adobe ones, Windows 4 and 5. "BM" alone is too short to
+# tell a bitmap from text.
+_BMP_HEADER_SIZES: Final = frozenset({12, *range(16, 65, 4), 42, 46, 108, 124})
+
+_GIF: Final = re.compile(rb"GIF[0-9]{2}[a-z]")
+"""Many viewers do not ask which version it is."""
+
+# A JPEG is its start mark and then segments. Viewers that use libjpeg skip stray bytes between
+# the two, so a marker of a segment that is near is enough.
+_JPEG: Final = re.compile(rb"\xff\xd8[^\xff]{0,64}\xff+[\xc0-\xc4\xdb\xdd\xe0-\xef\xfe]", re.DOTALL)
+# The number of pictures follows, which tells it from other files that begin alike.
+_CUR: Final = re.compile(rb"\0\0\x02\0[^\0]\0", re.DOTALL)
+_PNM: Final = re.compile(rb"P[1-7]\s")
+_SVG: Final = re.compile(r"<([\w.-]+:)?svg[\s>/]")
 
 
 def sniff(head: bytes) -> str | None:
@@ -93,6 +117,8 @@ def sniff(head: bytes) -> str | None:
         return _RIFF.get(head[8:12])
     if head[:2] == b"BM" and int.from_bytes(head[14:18], "little") in _BMP_HEADER_SIZES:
         return "bmp"
+    if _GIF.match(head):
+        return "gif"
     for offset, magic, name in _MAGIC:
         if head.startswith(magic, offset):
             return name
@@ -100,6 +126,12 @@ def sniff(head: bytes) -> str | None:
         return "webm" if b"webm" in head[:64] else "mkv"
     if head[4:8] in _QUICKTIME_ATOMS:
         return "mov"
+    if _JPEG.match(head):
+        return "jpeg"
+    if _PNM.match(head):
+        return "pnm"
+    if _CUR.match(head):
+        return "cur"
     return _sniff_text(head)
 
 
@@ -122,11 +154,12 @@ def _sniff_isobmff(head: bytes) -> str:
 
 def _sniff_text(head: bytes) -> str | None:
     """Name the markup formats, which may begin with a byte order mark and white space."""
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<svg", b"<!doctype svg")):
-        return "svg"
-    if text.startswith((b"<!doctype html", b"<html")):
+    wide = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    text = head.decode("utf-16" if wide else "utf-8-sig", "ignore").lstrip().lower()
+    if not text.startswith("<"):
+        return None
+    if text.startswith(("<!doctype html", "<html")):
         return "html"
-    if text.startswith(b"<?xml"):
-        return "svg" if b"<svg" in text else "xml"
-    return None
+    if text.startswith("<!doctype svg") or _SVG.search(text):
+        return "svg"
+    return "xml" if text.startswith("<?xml") else None

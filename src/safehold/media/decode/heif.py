@@ -6,6 +6,7 @@ eight orientations are tried later anyway.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ import pyvips
 
 from safehold.media.decode import vips
 from safehold.media.decode.interface import check_pixels
-from safehold.media.decode.isobmff import missing_bytes, without
+from safehold.media.decode.isobmff import mentions, missing_bytes, without
 from safehold.media.decode.pillow import PillowFrames
 from safehold.media.decode.pixels import frame_from_array
 from safehold.media.limits import MediaLimits
@@ -22,6 +23,7 @@ from safehold.media.model import DecodeError, Fault, Frame
 
 _OPACITY_LINK: Final = b"auxl"
 _TEXT_ITEM: Final = b"mime"
+_CROP: Final = b"clap"
 
 
 def set_up() -> None:
@@ -45,7 +47,10 @@ def _prepared(data: bytes, limits: MediaLimits) -> bytes:
 
 
 class AvifDecoder:
-    """An AVIF picture or sequence; the pictures of a collection are frames too."""
+    """An AVIF picture or sequence; the pictures of a collection are frames too.
+
+    A single picture with a crop has two frames, because viewers differ: whole, then cropped.
+    """
 
     def __init__(self, data: bytes, limits: MediaLimits) -> None:
         whole = _prepared(data, limits)
@@ -62,11 +67,17 @@ class AvifDecoder:
         if self._frames is None or self.frame_count == 1:
             self._look_for_more()
         check_pixels(self.width, self.height, limits)
+        self._has_crop = (
+            self._frames is not None and self.frame_count == 1 and mentions(whole, _CROP)
+        )
+        self.frame_count += self._has_crop
 
     def decode(self, index: int) -> Frame:
         """Frame `index`."""
         if self._frames is None:
             return _read_with_vips(self._data, index, self._limits)
+        if self._has_crop and index == 1:
+            return replace(_read_with_vips(self._data, 0, self._limits), index=1)
         frame = self._frames.decode(index)
         self.damaged |= self._frames.damaged
         return frame
@@ -114,10 +125,11 @@ class HeicDecoder:
         except (ValueError, EOFError, SyntaxError, RuntimeError, OSError):
             # The opacity may be what is broken, and the picture whole.
             opaque = without(self._data, _OPACITY_LINK)
-            if opaque == self._data:
-                raise
-            self.damaged = True
-            return self._read(index, opaque)
+            if opaque != self._data:
+                self.damaged = True
+                return self._read(index, opaque)
+            # Or the file may say of itself that it is HEIC, and be AVIF.
+            return _read_with_vips(self._data, index, self._limits)
 
     def _read(self, index: int, data: bytes) -> Frame:
         # Opened anew, because decoded pixels stay with a picture as long as its file is open.

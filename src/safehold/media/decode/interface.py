@@ -29,13 +29,16 @@ class Decoder(Protocol):
         width, height: size of the first frame, in pixels, as stored (never turned).
         frame_count: frames found; those beyond `MediaLimits.max_sequence_frames` need not be
             counted exactly.
-        damaged: whether something was found missing or broken so far.
     """
 
     width: int
     height: int
     frame_count: int
-    damaged: bool
+
+    @property
+    def damaged(self) -> bool:
+        """Whether something was found missing or broken so far."""
+        ...
 
     def decode(self, index: int) -> Frame:
         """Frame `index`. Asked for in rising order; a smaller index than before may be slow.

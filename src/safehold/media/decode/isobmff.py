@@ -35,6 +35,13 @@ def missing_bytes(data: bytes) -> int:
     return max(0, lacking)
 
 
+def mentions(data: bytes, kind: bytes) -> bool:
+    """Whether these four bytes stand in the description of the items."""
+    return any(
+        box == b"meta" and data.find(kind, start, end) >= 0 for box, start, end in _boxes(data)
+    )
+
+
 def without(data: bytes, kind: bytes) -> bytes:
     """`data` with items or item references of this type renamed, so that readers pass them over."""
     for box, start, end in _boxes(data):

@@ -33,12 +33,14 @@ class JpegDecoder:
     """
 
     def __init__(self, data: bytes, limits: MediaLimits) -> None:
+        self.damaged = data[2] != 0xFF
+        if self.damaged:  # stray bytes after the start mark, which only libjpeg itself passes over
+            data = data[:2] + data[data.index(b"\xff", 2) :]
         self._data = data
         self._limits = limits
         self._parts = [(0, len(data))]
         self._parts += further_pictures(data, limits.max_sequence_frames)
         self.frame_count = len(self._parts)
-        self.damaged = False
         self.width, self.height, self._space = _header(data, limits)
 
     def decode(self, index: int) -> Frame:
@@ -73,7 +75,7 @@ def _header(data: bytes, limits: MediaLimits) -> tuple[int, int, str]:
     """Width, height and colour space; the size is checked. An unknown space is empty."""
     try:
         height, width, space, _ = simplejpeg.decode_jpeg_header(data, strict=False)
-    except ValueError:
+    except (ValueError, KeyError):
         # simplejpeg knows only the common subsamplings; Pillow has no such bound.
         width, height = PillowFrames(data, "JPEG", limits).header().size
         space = ""

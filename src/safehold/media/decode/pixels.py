@@ -3,9 +3,12 @@
 Scaling, by sample type:
 
 - 8 bits: as stored. One bit: 0 and 255. 16 bits unsigned: the high byte.
-- Other integers and floats, which carry no range of their own: values within 0..255 are taken
-  as 8-bit (floats within 0..1 times 255), integers within 0..65535 as 16-bit, anything else is
-  stretched from its smallest to its largest value. Not-a-number counts as 0.
+- Other integers, which carry no range of their own: values within 0..255 are taken as 8-bit,
+  within 0..65535 as 16-bit.
+- Floats: values within 0..16 are taken as fractions of full light, where what is brighter than
+  1 is as 1; within 0..255 as 8-bit. Not-a-number counts as 0, an infinity as the largest or
+  smallest value that there is.
+- Anything else is stretched from its smallest to its largest value.
 
 Inks: R = (255 - C)(255 - K) / 255, likewise G and B. Lab is turned into sRGB by LittleCMS.
 ICC profiles are ignored otherwise, as PDQ hashers do.
@@ -14,13 +17,16 @@ ICC profiles are ignored otherwise, as PDQ hashers do.
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
 from safehold.media.model import DecodeError, Fault, Frame
+
+_BRIGHTEST: Final = 16.0
+"""Floats up to this are fractions of full light: highlights go beyond 1, not far beyond."""
 
 
 def to_uint8(samples: NDArray[Any]) -> NDArray[np.uint8]:
@@ -40,12 +46,12 @@ def _scale(samples: NDArray[Any]) -> NDArray[np.uint8]:
     """Scale samples without a range of their own."""
     is_float = samples.dtype.kind == "f"
     if is_float:
-        samples = np.nan_to_num(samples.astype(np.float32), nan=0.0)
+        samples = _finite(samples)
     low, high = float(samples.min()), float(samples.max())
     offset, factor = 0.0, 1.0
     if low < 0.0 or high > (255.0 if is_float else 65535.0):
         offset, factor = low, 255.0 / (high - low) if high > low else 1.0
-    elif is_float and high <= 1.0:
+    elif is_float and high <= _BRIGHTEST:
         factor = 255.0
     elif high > 255.0:
         factor = 1.0 / 256.0
@@ -54,6 +60,18 @@ def _scale(samples: NDArray[Any]) -> NDArray[np.uint8]:
         scaled = np.rint(scaled)
     np.clip(scaled, 0.0, 255.0, out=scaled)
     return scaled.astype(np.uint8)
+
+
+def _finite(samples: NDArray[Any]) -> NDArray[np.float32]:
+    """Floats without those that are no number."""
+    with np.errstate(over="ignore"):
+        plain = samples.astype(np.float32)
+    finite = np.isfinite(plain)
+    if finite.all():
+        return plain
+    kept = plain[finite]
+    low, high = (kept.min(), kept.max()) if kept.size else (0.0, 0.0)
+    return np.nan_to_num(plain, nan=0.0, posinf=float(high), neginf=float(low))
 
 
 def frame_from_array(

@@ -33,7 +33,8 @@ class TiffDecoder:
         """Page `index`."""
         page = self._pages[index]
         check_pixels(page.width, page.height, self._limits)
-        self.damaged |= page.cut
+        # Colour spaces that nobody here knows are taken for grey or RGB, which is not right.
+        self.damaged |= page.cut or page.photometric not in tiff_ifd.KNOWN_PHOTOMETRICS
         if not _only_pillow(page):
             try:
                 return self._read(index, page, lenient=False)
@@ -64,15 +65,27 @@ class TiffDecoder:
         )
         if (image.width, image.height) != (page.width, page.height):
             raise DecodeError(Fault.DECODE_FAILED)
+        if image.interpretation == "labs":
+            image = image.colourspace("srgb")
         samples = vips.samples_of(image)
+        # Whatever it is told, libvips leaves tiles blank that cannot be decoded.
+        if not lenient and vips.has_complained():
+            raise pyvips.Error("not wholly decoded")
         if page.photometric == tiff_ifd.SEPARATED and image.bands >= 4:
             return Frame(index, inks_to_rgb(samples))
         # Premultiplied colour was divided by its opacity already, by libvips.
-        return frame_from_array(index, samples, has_alpha=page.extra_sample > 0)
+        has_alpha = page.extra_sample > 0
+        if page.photometric == tiff_ifd.YCBCR and image.bands == 4:
+            has_alpha = True  # libvips gives subsampled pictures with an opacity, full everywhere
+        return frame_from_array(index, samples, has_alpha=has_alpha)
 
 
 def _only_pillow(page: tiff_ifd.TiffPage) -> bool:
-    """Colour spaces that libvips reads otherwise, or only in rare depths."""
+    """Colour spaces that libvips reads otherwise: Lab of 8 bits, YCbCr as it is."""
     if page.photometric == tiff_ifd.CIELAB:
-        return True
-    return page.photometric == tiff_ifd.YCBCR and page.compression != tiff_ifd.JPEG_COMPRESSION
+        return page.bits == 8
+    return (
+        page.photometric == tiff_ifd.YCBCR
+        and page.compression != tiff_ifd.JPEG_COMPRESSION
+        and page.subsampling == 1
+    )

@@ -20,8 +20,18 @@ _COMPRESSION: Final = 259
 _PHOTOMETRIC: Final = 262
 _SAMPLES: Final = 277
 _EXTRA_SAMPLES: Final = 338
+_SUBSAMPLING: Final = 530
 _WANTED: Final = frozenset(
-    {_WIDTH, _HEIGHT, _BITS, _COMPRESSION, _PHOTOMETRIC, _SAMPLES, _EXTRA_SAMPLES}
+    {
+        _WIDTH,
+        _HEIGHT,
+        _BITS,
+        _COMPRESSION,
+        _PHOTOMETRIC,
+        _SAMPLES,
+        _EXTRA_SAMPLES,
+        _SUBSAMPLING,
+    }
 )
 # Where the strips or tiles are, and how long they are.
 _PLACES: Final = ((273, 279), (324, 325))
@@ -32,6 +42,8 @@ JPEG_COMPRESSION: Final = 7
 SEPARATED: Final = 5
 YCBCR: Final = 6
 CIELAB: Final = 8
+# Also: white or black is zero, RGB, palette, and the two of raw pictures, which show as grey.
+KNOWN_PHOTOMETRICS: Final = frozenset({0, 1, 2, 3, SEPARATED, YCBCR, CIELAB, 32803, 34892})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +53,7 @@ class TiffPage:
     Attributes:
         extra_sample: meaning of the first extra sample: 0 none or unspecified, 1 premultiplied
             alpha, 2 plain alpha.
+        subsampling: how many pixels in a row share the colour of a YCbCr picture.
         cut: whether strips or tiles lie beyond the end of the file.
     """
 
@@ -51,6 +64,7 @@ class TiffPage:
     photometric: int
     samples: int
     extra_sample: int
+    subsampling: int
     cut: bool
 
 
@@ -106,6 +120,7 @@ def _read_directory(data: bytes, at: int, order: str, *, big: bool) -> tuple[Tif
         photometric=fields.get(_PHOTOMETRIC, 1),
         samples=fields.get(_SAMPLES, 1),
         extra_sample=fields.get(_EXTRA_SAMPLES, 0),
+        subsampling=fields.get(_SUBSAMPLING, 2),
         cut=any(
             _is_cut(data, (entries[places], entries[lengths]), order, big=big)
             for places, lengths in _PLACES

@@ -42,6 +42,7 @@ def load(loader: str, data: bytes, *, lenient: bool, **options: Any) -> Any:
         options: further options of that loader, such as `page`.
     """
     fail_on = "none" if lenient else "error"
+    pyvips.vips_lib.vips_error_clear()
     return pyvips.Operation.call(loader, data, access="sequential", fail_on=fail_on, **options)
 
 
@@ -61,3 +62,8 @@ def samples_of(image: Any) -> NDArray[Any]:
             lines, image.width, image.bands
         )
     return samples
+
+
+def has_complained() -> bool:
+    """Whether the library noted an error since the last `load`, be it one that it passed over."""
+    return bool(pyvips.ffi.string(pyvips.vips_lib.vips_error_buffer()))
