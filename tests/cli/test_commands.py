@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import stat
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -334,9 +336,6 @@ def test_help_is_quick_and_has_examples(safehold: Command) -> None:
 
 
 def test_help_loads_nothing_heavy(safehold: Command) -> None:
-    import subprocess
-    import sys
-
     code = (
         "import sys; from safehold.cli.main import main; main(['--help']);"
         "print([m for m in ('numpy','numba','PIL','sqlalchemy','pydantic') if m in sys.modules])"
@@ -424,8 +423,6 @@ def test_compiling_is_said_once_and_cached(safehold: Command, tmp_path: Path, fi
 
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_streams_may_be_closed(safehold: Command, tmp_path: Path, files: Path, closed: str) -> None:
-    import subprocess
-
     output = tmp_path / "rows.jsonl"
     arguments = safehold.arguments("scan", files, "--output", output)
     done = subprocess.run(
@@ -439,3 +436,29 @@ def test_streams_may_be_closed(safehold: Command, tmp_path: Path, files: Path, c
     assert done.stdout == b""
     assert b"error" not in done.stderr
     assert [json.loads(line)["path"] for line in lines_of(output)]
+
+
+def test_a_reader_that_leaves_is_no_finding(safehold: Command, tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    for number in range(2_000):
+        (tmp_path / "in" / f"{number}").touch()
+    process = safehold.start("scan", tmp_path / "in")
+    assert process.stdout is not None
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(60) == 70
+
+
+def test_a_full_disk_is_named(safehold: Command, files: Path) -> None:
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            safehold.arguments("scan", files),
+            env=safehold.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=100,
+            check=False,
+        )
+    assert done.returncode == 70
+    assert "No space left on device" in done.stderr

@@ -85,14 +85,17 @@ def main(arguments: Sequence[str]) -> int:
         if error.hint:
             note(f"  {error.hint}")
         return EXIT_USAGE if isinstance(error, UsageError) else EXIT_INTERNAL
-    except BrokenPipeError:
-        # Whoever read our output has gone; that is no error of ours.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit as end:
+        # The command-line library makes exit code 1 of a closed pipe, which would say "found".
+        if not isinstance(end.__context__, BrokenPipeError):
+            raise
         return EXIT_INTERNAL
     except Exception as error:
         from safehold.config import debugging
 
-        note(f"safehold: internal error ({type(error).__name__}) [internal]")
+        # What the system says (a full disk) holds no name; any other text might.
+        said = f": {error.strerror}" if isinstance(error, OSError) and error.strerror else ""
+        note(f"safehold: internal error ({type(error).__name__}{said}) [internal]")
         note("  Please report it; SAFEHOLD_DEBUG=1 shows where it happened.")
         if debugging():
             raise
@@ -128,4 +131,11 @@ def open_standard_streams() -> None:
 def run() -> None:
     """The entry point of the installed command."""
     open_standard_streams()
-    sys.exit(main(sys.argv[1:]))
+    code = main(sys.argv[1:])
+    try:
+        sys.stdout.flush()
+    except OSError:
+        # The rest cannot be written; else Python would try again at its end, and fail.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        code = EXIT_INTERNAL
+    sys.exit(code)
