@@ -183,7 +183,13 @@ class Runtime:
         from safehold.media.sandbox.pool import WorkerPool
         from safehold.screening import JOB, WARM_UP
 
-        secure_folder(self.kernel_folder)
+        try:
+            secure_folder(self.kernel_folder)
+        except OSError as error:
+            raise HomeError(
+                "The folder of compiled kernels cannot be used.",
+                hint="SAFEHOLD_KERNEL_CACHE names another.",
+            ) from error
         KernelCache.announce()
         options = SandboxOptions(
             job=JOB,

@@ -462,3 +462,13 @@ def test_a_full_disk_is_named(safehold: Command, files: Path) -> None:
         )
     assert done.returncode == 70
     assert "No space left on device" in done.stderr
+
+
+def test_a_kernel_folder_that_cannot_be_is_named(
+    safehold: Command, tmp_path: Path, files: Path
+) -> None:
+    (tmp_path / "file").touch()
+    done = safehold("scan", files, SAFEHOLD_KERNEL_CACHE=str(tmp_path / "file" / "cache"))
+    assert done.code == 70
+    assert "[home]" in done.err
+    assert "SAFEHOLD_KERNEL_CACHE" in done.err
