@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import pydantic_settings
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
@@ -155,6 +156,11 @@ def load_settings(**given: Any) -> Settings:
         wrong = [*_unknown_names(settings.home), *_out_of_range(settings)]
     except ValidationError as error:
         wrong = [".".join(str(part) for part in e["loc"]) for e in error.errors()]
+    except pydantic_settings.SettingsError as error:
+        raise SettingsError(
+            "An environment variable that stands for a group of settings cannot be read.",
+            hint=f"Name one setting in each, for example {PREFIX}MEDIA__MAX_PIXELS.",
+        ) from error
     except (OSError, ValueError) as error:
         raise SettingsError(
             f"The file {CONFIG_FILE} in the home cannot be read.", hint="It must be valid TOML."

@@ -472,3 +472,10 @@ def test_a_kernel_folder_that_cannot_be_is_named(
     assert done.code == 70
     assert "[home]" in done.err
     assert "SAFEHOLD_KERNEL_CACHE" in done.err
+
+
+def test_a_variable_of_a_whole_group_is_not_blamed_on_a_file(safehold: Command) -> None:
+    done = safehold("list", "show", SAFEHOLD_MEDIA="7up")
+    assert done.code == 64
+    assert "environment variable" in done.err
+    assert "7up" not in done.err
