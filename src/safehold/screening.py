@@ -36,7 +36,7 @@ JOB = "safehold.screening:examine"
 WARM_UP = "safehold.screening:warm_up"
 MAX_VARIANT_NAME = 64
 MAX_VARIANTS = 2_000
-MAX_SIDE = 1_000_000
+MAX_SIDE = 2**31 - 1
 ORIENTATIONS = len(Orientation)
 
 

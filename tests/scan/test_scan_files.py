@@ -178,6 +178,12 @@ def test_plain_and_damaged_pictures_are_told_apart(tmp_path: Path, scan: Scan) -
     assert scan.summary.exit_code() == 2
 
 
+def test_a_very_wide_picture_is_no_crash(tmp_path: Path, scan: Scan) -> None:
+    Image.new("L", (1_100_000, 8)).save(tmp_path / "wide.png")
+    rows = scan(tmp_path)
+    assert (rows["wide.png"]["reasons"], rows["wide.png"]["error"]) == (["low_quality"], None)
+
+
 def test_files_that_cannot_be_opened_have_rows(
     tmp_path: Path, scan: Scan, monkeypatch: pytest.MonkeyPatch
 ) -> None:
