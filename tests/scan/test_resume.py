@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import io
 import os
 import resource
 import zipfile
@@ -220,3 +221,31 @@ def test_views_of_memory_are_not_read(
     monkeypatch.setattr("safehold.scan.examine.MAX_DIGEST_BYTES", 1 << 39)
     job = run(narrow, paths=(bytes(tmp_path),), output=tmp_path / "rows")
     assert job.summary.errors == {"limit_bytes": 1}
+
+
+def test_bounds_of_archives_are_those_of_an_unbroken_run(tmp_path: Path, home: Path) -> None:
+    def nest(count: int) -> bytes:
+        out = io.BytesIO()
+        with zipfile.ZipFile(out, "w") as archive:
+            for number in range(count):
+                archive.writestr(f"{number}.txt", b"x")
+        return out.getvalue()
+
+    files = tmp_path / "in"
+    files.mkdir()
+    with zipfile.ZipFile(files / "a.zip", "w") as archive:
+        for name in ("first.zip", "second.zip", "third.zip"):
+            archive.writestr(name, nest(4))
+    base = Settings(home=home, kernel_cache=KERNEL_CACHE, workers=1)
+    archives = dataclasses.replace(base.archives, max_members=10)
+    whole, cut = tmp_path / "whole", tmp_path / "cut"
+    with Runtime(base.model_copy(update={"archives": archives})) as bounded:
+        run(bounded, paths=(bytes(files),), output=whole)
+        expected = rows_of(whole)
+        assert "archive_limit" in {row["error"] for row in expected}
+        lines = whole.read_bytes().splitlines(True)
+        (tmp_path / "cut.state").write_bytes((tmp_path / "whole.state").read_bytes())
+        for count in range(1, len(lines)):
+            cut.write_bytes(b"".join(lines[:count]))
+            run(bounded, paths=(bytes(files),), output=cut, resume=True)
+            assert rows_of(cut) == expected

@@ -110,15 +110,20 @@ class Items:
         yield from self._expand(Item(label, descriptor, size), budget, 0)
 
     def _expand(self, item: Item, budget: Budget, depth: int) -> Iterator[Item]:
-        """The item itself, behind its members if it is an archive."""
-        assert item.descriptor is not None
+        """The item itself, behind its members if it is an archive; without those that are done."""
+        descriptor = item.descriptor
+        assert descriptor is not None
+        # An archive within an archive is taken apart again also when it has a row: what it
+        # costs must be counted as in the run that was broken off.
         if self._options.open_archives and _may_be_taken_apart(item):
             try:
                 fault = yield from self._members(item, budget, depth)
             except BaseException:
-                os.close(item.descriptor)
+                os.close(descriptor)
                 raise
-            yield replace(item, expanded=True, fault=fault or item.fault)
+            item = replace(item, expanded=True, fault=fault or item.fault)
+        if depth and self._is_done(item.label):
+            os.close(descriptor)
         else:
             yield item
 
@@ -137,9 +142,6 @@ class Items:
                 budget.spend(event.size)
                 number = seen.occurrence(event.name)
                 label = item.label.member(event.name, event.raw_name, number)
-                if self._is_done(label):
-                    os.close(event.fd)
-                    continue
                 member = Item(label, event.fd, event.size, in_memory=True, fault=event.fault)
                 yield from self._expand(member, budget, depth + 1)
             elif isinstance(event, MemberFault):

@@ -30,6 +30,7 @@ def scan_row(examined: Examined, screened: Screened) -> Row:
     row["error"] = examination.fault.value if examination.fault else None
     row["format"] = examination.format
     row["size"] = examination.exact.size if examination.exact else examined.size
+    row["frames"] = examination.frame_count
     return row
 
 
