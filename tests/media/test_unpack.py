@@ -668,3 +668,18 @@ def test_a_tar_of_the_oldest_form_is_an_archive(tmp_path: Path) -> None:
     (tmp_path / "old.tar").write_bytes(head)
     with (tmp_path / "old.tar").open("rb") as file:
         assert is_archive(file.fileno(), len(head))
+
+
+@pytest.mark.parametrize("mode", ["w", "w:gz"])
+def test_a_tar_whose_first_header_is_damaged_gives_the_others(
+    unpack: Unpack, tmp_path: Path, mode: str
+) -> None:
+    damaged = bytearray(made_tar({"a": b"1" * 700, "b": b"2" * 700}))
+    damaged[0] ^= 1
+    data = bytes(damaged) if mode == "w" else gzip.compress(bytes(damaged))
+    (tmp_path / "file").write_bytes(data)
+    with (tmp_path / "file").open("rb") as file:
+        assert is_archive(file.fileno(), len(data))
+    found = unpack(data)
+    assert found.content == {"b": b"2" * 700}
+    assert found.faults == [(None, Fault.ARCHIVE_DAMAGED)]

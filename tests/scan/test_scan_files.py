@@ -104,6 +104,18 @@ def test_archives_can_be_left_closed(tmp_path: Path, scan: Scan) -> None:
     assert rows["box.zip"]["error"] == "unsupported"
 
 
+def test_a_damaged_member_that_is_no_picture_is_not_let_through(tmp_path: Path, scan: Scan) -> None:
+    text = bytes(range(256)) * 8
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_STORED) as archive:
+        archive.writestr("note.txt", text)
+    (tmp_path / "box.zip").write_bytes(out.getvalue().replace(text, text[::-1]))
+    rows = scan(tmp_path)
+    member = rows["box.zip!note.txt"]
+    assert (member["verdict"], member["error"]) == ("hold", "archive_damaged")
+    assert member["sha256"] is not None
+
+
 def test_archives_behind_something_else(tmp_path: Path, scan: Scan) -> None:
     box = zipped({"a.jpg": original("coffee")})
     (tmp_path / "program.exe").write_bytes(b"MZ" + bytes(3_000) + box)

@@ -160,7 +160,8 @@ class ExamineStream:
         if item.in_memory:
             self._member_bytes -= item.size
         fault = examination.fault
-        if item.expanded and fault is Fault.UNSUPPORTED:
+        if fault is Fault.UNSUPPORTED and (item.expanded or item.fault is not None):
+            # It was looked into; or its bytes are not whole, so that nobody knows what it is.
             fault = None
         place.examination = replace(examination, fault=fault or item.fault)
 

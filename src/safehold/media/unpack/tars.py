@@ -19,6 +19,8 @@ from safehold.media.unpack.streams import OUTPUT, ArchiveFile
 
 InvalidHeaderError: Final[type[tarfile.TarError]] = tarfile.InvalidHeaderError  # type: ignore[attr-defined]
 BLOCK: Final = 512
+MAGIC: Final = b"ustar"
+MAGIC_AT: Final = 257
 MAX_HEADER: Final = MIB
 """Largest extended header (PAX, long name) that is read."""
 
@@ -48,9 +50,14 @@ STUMBLES: Final = (
 
 
 def is_tar(head: bytes) -> bool:
-    """Whether `head` (512 bytes) is a tar header: its checksum is right."""
+    """Whether `head` (512 bytes) is a tar header: by its magic, or by its checksum.
+
+    The oldest form has no magic, and a damaged header no right checksum.
+    """
     if len(head) < BLOCK or not any(head):
         return False
+    if head[MAGIC_AT : MAGIC_AT + len(MAGIC)] == MAGIC:
+        return True
     try:
         said = int(head[148:156].strip(b"\x00 ") or b"-", 8)
     except ValueError:
