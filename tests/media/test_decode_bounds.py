@@ -273,3 +273,13 @@ def test_settings_of_pillow_are_put_back() -> None:
             assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
         assert picture.damaged
     assert before == (Image.MAX_IMAGE_PIXELS, ImageFile.LOAD_TRUNCATED_IMAGES)
+
+
+def test_a_page_of_thousands_of_samples_is_refused(cheap: None) -> None:
+    data = bytearray(case("tiff grey").data)
+    (at,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, at)
+    for entry in range(at + 2, at + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, entry)[0] == 277:
+            struct.pack_into("<H", data, entry + 8, 60_000)
+    assert fault_of(bytes(data)) is Fault.LIMIT_PIXELS

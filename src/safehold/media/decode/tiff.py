@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 import pyvips
 
 from safehold.media.decode import tiff_ifd, vips
@@ -10,6 +12,9 @@ from safehold.media.decode.pillow import PillowFrames
 from safehold.media.decode.pixels import frame_from_array, inks_to_rgb
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault, Frame
+
+_SAMPLES_OF_A_PIXEL: Final = 8
+"""As many samples as count for one pixel: more than the ordinary colour modes have."""
 
 
 class TiffDecoder:
@@ -32,7 +37,9 @@ class TiffDecoder:
     def decode(self, index: int) -> Frame:
         """Page `index`."""
         page = self._pages[index]
-        check_pixels(page.width, page.height, self._limits)
+        # A page may claim thousands of samples in a pixel, all of which would be read.
+        weight = max(1, page.samples // _SAMPLES_OF_A_PIXEL)
+        check_pixels(page.width * weight, page.height, self._limits)
         # Colour spaces that nobody here knows are taken for grey or RGB, which is not right.
         self.damaged |= page.cut or page.photometric not in tiff_ifd.KNOWN_PHOTOMETRICS
         if not _only_pillow(page):
