@@ -683,3 +683,14 @@ def test_a_tar_whose_first_header_is_damaged_gives_the_others(
     found = unpack(data)
     assert found.content == {"b": b"2" * 700}
     assert found.faults == [(None, Fault.ARCHIVE_DAMAGED)]
+
+
+def test_a_gzip_of_an_unknown_method_is_damaged_and_not_nothing(
+    unpack: Unpack, tmp_path: Path
+) -> None:
+    data = bytearray(gzip.compress(b"x" * 100))
+    data[2] = 9
+    (tmp_path / "file").write_bytes(data)
+    with (tmp_path / "file").open("rb") as file:
+        assert is_archive(file.fileno(), len(data))
+    assert unpack(bytes(data)).faults == [("", Fault.ARCHIVE_DAMAGED)]

@@ -140,7 +140,7 @@ def _xz() -> Decompressor:
 
 
 STREAMS: Final[dict[bytes, Callable[[], Decompressor]]] = {
-    b"\x1f\x8b\x08": lambda: Inflate(31),
+    b"\x1f\x8b": lambda: Inflate(31),
     b"BZh": bz2.BZ2Decompressor,
     b"\xfd7zXZ\x00": _xz,
 }
