@@ -346,6 +346,11 @@ def _tiffs() -> list[Case]:
         Case("tiff grey float 255", tiff(shade.astype(np.float32)), shade),
         Case("tiff grey float any", tiff(shade.astype(np.float32) * 7 - 900), shade),
         Case("tiff min is white", tiff(255 - shade, photometric="miniswhite"), shade),
+        Case(
+            "tiff min is white float",
+            tiff((1 - shade / 255).astype(np.float32), photometric="miniswhite"),
+            shade,
+        ),
         Case("tiff min is white 16", tiff(65535 - wide_shade, photometric="miniswhite"), shade),
         Case(
             "tiff rgba",

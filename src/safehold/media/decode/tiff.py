@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Final
 
 import pyvips
@@ -84,7 +85,10 @@ class TiffDecoder:
         has_alpha = page.extra_sample > 0
         if page.photometric == tiff_ifd.YCBCR and image.bands == 4:
             has_alpha = True  # libvips gives subsampled pictures with an opacity, full everywhere
-        return frame_from_array(index, samples, has_alpha=has_alpha)
+        frame = frame_from_array(index, samples, has_alpha=has_alpha)
+        if page.photometric == tiff_ifd.WHITE_IS_ZERO and samples.dtype.kind == "f":
+            frame = replace(frame, pixels=255 - frame.pixels)  # libvips turns integers only
+        return frame
 
 
 def _only_pillow(page: tiff_ifd.TiffPage) -> bool:

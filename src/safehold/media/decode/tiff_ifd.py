@@ -39,11 +39,14 @@ _PLACES: Final = ((273, 279), (324, 325))
 _CODES: Final = {1: "u1", 3: "u2", 4: "u4", 16: "u8"}
 
 JPEG_COMPRESSION: Final = 7
+WHITE_IS_ZERO: Final = 0
 SEPARATED: Final = 5
 YCBCR: Final = 6
 CIELAB: Final = 8
-# Also: white or black is zero, RGB, palette, and the two of raw pictures, which show as grey.
-KNOWN_PHOTOMETRICS: Final = frozenset({0, 1, 2, 3, SEPARATED, YCBCR, CIELAB, 32803, 34892})
+# Also: black is zero, RGB, palette, and the two of raw pictures, which show as grey.
+KNOWN_PHOTOMETRICS: Final = frozenset(
+    {WHITE_IS_ZERO, 1, 2, 3, SEPARATED, YCBCR, CIELAB, 32803, 34892}
+)
 
 
 @dataclass(frozen=True, slots=True)
