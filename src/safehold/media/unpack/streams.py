@@ -11,7 +11,7 @@ import lzma
 import os
 import zlib
 from collections.abc import Callable, Iterator
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeAlias
 
 from safehold.media.limits import MIB
 from safehold.media.unpack.budget import ArchiveError, ArchiveTooLarge, Budget
@@ -44,6 +44,23 @@ class ArchiveFile:
                 raise ArchiveError from error
             self._at, start = offset, 0
         return self._window[start : start + count]
+
+
+Span: TypeAlias = "tuple[int, int]"
+"""A part of the archive's bytes: where it begins, and the offset behind it."""
+
+
+def find(archive: ArchiveFile, mark: bytes, span: Span, budget: Budget) -> int | None:
+    """The first offset in `span` at which `mark` begins."""
+    start, stop = span
+    while start < stop:
+        window = archive.read(start, min(WINDOW, stop - start + len(mark) - 1))
+        place = window.find(mark)
+        if place >= 0:
+            return start + place
+        start += WINDOW - len(mark) + 1
+        budget.progress()
+    return None
 
 
 class Decompressor(Protocol):

@@ -14,7 +14,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final, TypeAlias
+from typing import Final
 
 from safehold.media.model import Fault
 from safehold.media.unpack.budget import ArchiveError, ArchiveTooLarge, Budget, Entry
@@ -25,6 +25,8 @@ from safehold.media.unpack.streams import (
     Decompressor,
     Expansion,
     Inflate,
+    Span,
+    find,
 )
 
 LOCAL: Final = b"PK\x03\x04"  # 4.3.7
@@ -148,10 +150,6 @@ def _directory_at(archive: ArchiveFile, place: int, record: bytes) -> Directory 
             return None
         return Directory(offset, min(offset + size, stop), 0, count)
     return Directory(start, stop, start - offset, count)
-
-
-Span: TypeAlias = "tuple[int, int]"
-"""Where a member begins and ends: its local header, and the offset behind its content."""
 
 
 def entries(archive: ArchiveFile, budget: Budget) -> Iterator[Entry]:
@@ -339,7 +337,7 @@ class _Body:
 
 def _recover(archive: ArchiveFile, budget: Budget, start: int, stop: int) -> Iterator[Entry]:
     """Members whose local headers lie between `start` and `stop`."""
-    place = _find(archive, LOCAL, (start, stop), budget)
+    place = find(archive, LOCAL, (start, stop), budget)
     while place is not None:
         following = place + len(LOCAL)
         header = _local_header(archive, place)
@@ -356,7 +354,7 @@ def _recover(archive: ArchiveFile, budget: Budget, start: int, stop: int) -> Ite
                 yield Entry(header.name, _watched(body, budget, finished))
                 if finished:
                     following = max(following, finished[0])
-        place = _find(archive, LOCAL, (following, stop), budget)
+        place = find(archive, LOCAL, (following, stop), budget)
 
 
 def _watched(body: _Body, budget: Budget, finished: list[int]) -> Iterator[bytes]:
@@ -393,20 +391,7 @@ def _local_stop(archive: ArchiveFile, header: Header, start: int, budget: Budget
         return archive.size  # It ends itself.
     stop = archive.size
     for mark in (LOCAL, CENTRAL, DESCRIPTOR):
-        place = _find(archive, mark, (start, stop), budget)
+        place = find(archive, mark, (start, stop), budget)
         stop = stop if place is None else place
     header.size = stop - start
     return stop
-
-
-def _find(archive: ArchiveFile, mark: bytes, span: Span, budget: Budget) -> int | None:
-    """The first offset in `span` at which `mark` begins."""
-    start, stop = span
-    while start < stop:
-        window = archive.read(start, min(WINDOW, stop - start + len(mark) - 1))
-        place = window.find(mark)
-        if place >= 0:
-            return start + place
-        start += WINDOW - len(mark) + 1
-        budget.progress()
-    return None
