@@ -92,14 +92,15 @@ def test_no_file_tells_on_which_machine_it_was_made() -> None:
     for path in texts():
         name = path.relative_to(ROOT).as_posix()
         text = path.read_text(encoding="utf-8")
-        assert str(ROOT) not in text, name
+        # A short path, such as /src, may stand in a text for other reasons.
+        assert len(ROOT.parts) < 3 or str(ROOT) not in text, name
         assert index is None or index not in text, name
         if name not in EXPLAINED:
             assert not MACHINE.search(text), name
 
 
 def package_index() -> str | None:
-    """The host of the package index that pip uses here, unless it is the public one."""
+    """The host of the package index that pip uses here, if it says."""
     done = subprocess.run(
         [sys.executable, "-m", "pip", "config", "list"],
         capture_output=True,
@@ -107,5 +108,4 @@ def package_index() -> str | None:
         check=True,
     )
     found = re.search(r"index-url='([^']+)'", done.stdout)
-    host = urlsplit(found[1]).hostname if found else None
-    return None if host in (None, "pypi.org") else host
+    return urlsplit(found[1]).hostname if found else None
