@@ -6,14 +6,17 @@ import io
 import mmap
 
 import numpy as np
+import pdqhash
 import pytest
 import simplejpeg
-from PIL import Image
+from PIL import Image, ImageEnhance
 
+from safehold.hashing.pdq import pdq
 from safehold.media.decode import open_picture
 from safehold.media.limits import MediaLimits
 from safehold.media.model import Frame
 from safehold.media.sniff import PICTURE_FORMATS
+from safehold.testing.pictures import draw
 from tests.media.decode_samples import (
     HEIGHT,
     WIDTH,
@@ -202,3 +205,16 @@ def test_avif_with_a_crop_is_hashed_whole_and_cropped() -> None:
     left, top = (WIDTH - 201) // 2, (HEIGHT - 101) // 2
     assert second.pixels.shape[:2] == (101, 201)
     assert bits_between(second.pixels, rgb()[top : top + 101, left : left + 201]) <= 10
+
+
+@pytest.mark.parametrize("kind", ["shapes", "mosaic", "cells"])
+def test_large_jpegs_hash_as_the_oracle_hashes_pillows_pixels(kind: str) -> None:
+    picture = ImageEnhance.Color(draw(kind, 3, (2400, 1700))).enhance(4)
+    stream = io.BytesIO()
+    picture.save(stream, "JPEG", quality=80, subsampling="4:2:0")
+    frame = next(iter(open_picture(stream.getvalue(), MediaLimits()).frames()))
+    vector, quality = pdqhash.compute(np.asarray(Image.open(stream).convert("RGB")))
+    expected = np.packbits(np.asarray(vector, np.uint8))
+    found = np.frombuffer(pdq(frame.pixels).bits, np.uint8)
+    assert quality >= 80
+    assert np.bitwise_count(found ^ expected).sum() <= 4

@@ -25,9 +25,13 @@ from safehold.media.sandbox.interface import (
     SandboxUseError,
 )
 from safehold.media.sandbox.pool import WorkerPool
+from safehold.media.sandbox.worker import READ_WHOLE
 from tests.media import sandbox_jobs
 
 MIB = 1024 * 1024
+
+LARGE = READ_WHOLE + MIB
+"""A file that is mapped."""
 HERE = str(Path(__file__).parent)
 LIMITS = MediaLimits(max_bytes=8 * MIB, max_seconds=1.0, max_memory_bytes=128 * MIB)
 
@@ -59,7 +63,7 @@ def small(tmp_path: Path) -> Iterator[int]:
 @pytest.fixture
 def large(tmp_path: Path) -> Iterator[int]:
     """Large enough to be mapped."""
-    yield from opened(tmp_path / "large", random.Random(1).randbytes(2 * MIB))
+    yield from opened(tmp_path / "large", random.Random(1).randbytes(LARGE))
 
 
 def opened(path: Path, content: bytes, flags: int = os.O_RDONLY) -> Iterator[int]:
@@ -86,7 +90,7 @@ def descriptor_count() -> int:
 
 def test_a_job_gets_the_bytes_and_answers(pool: WorkerPool, small: int, large: int) -> None:
     for descriptor in (small, large):
-        content = os.pread(descriptor, 4 * MIB, 0)
+        content = os.pread(descriptor, 8 * MIB, 0)
         outcome = one(pool, descriptor, do="digest")
         assert outcome.fault is None
         assert outcome.messages[0]["sha256"] == hashlib.sha256(content).hexdigest()
@@ -106,7 +110,7 @@ def test_small_files_are_read_and_large_ones_mapped(
     pool: WorkerPool, small: int, large: int, tmp_path: Path
 ) -> None:
     assert one(pool, small, do="kind").messages == ({"mapped": False, "size": 10},)
-    assert one(pool, large, do="kind").messages == ({"mapped": True, "size": 2 * MIB},)
+    assert one(pool, large, do="kind").messages == ({"mapped": True, "size": LARGE},)
     (empty,) = opened_many(tmp_path, [b""])
     assert one(pool, empty, do="kind").messages == ({"mapped": False, "size": 0},)
     os.close(empty)
@@ -220,7 +224,7 @@ def test_threads_are_allowed_and_locked_too(pool: WorkerPool, small: int) -> Non
 
 
 def test_a_writable_descriptor_is_not_handed_on(pool: WorkerPool, tmp_path: Path) -> None:
-    content = random.Random(2).randbytes(2 * MIB)
+    content = random.Random(2).randbytes(LARGE)
     for descriptor in opened(tmp_path / "writable", content, os.O_RDWR):
         outcome = one(pool, descriptor, do="escape", what="write to the input")
         assert outcome.messages == ({"result": "EBADF"},)
@@ -325,13 +329,13 @@ def test_files_over_the_limit_are_not_read(pool: WorkerPool, tmp_path: Path) -> 
 def test_a_file_that_is_cut_while_it_is_read_costs_itself_only(
     pool: WorkerPool, small: int, tmp_path: Path
 ) -> None:
-    for descriptor in opened(tmp_path / "cut", bytes(2 * MIB)):
+    for descriptor in opened(tmp_path / "cut", bytes(LARGE)):
         pool.submit(descriptor, {"do": "late digest"})
         assert pool.completed(0.1) == []
         os.truncate(tmp_path / "cut", 0)
         (outcome,) = pool.completed(10)
     assert outcome.fault is Fault.DECODER_CRASHED
-    assert outcome.messages == ({"exact": 2 * MIB},)
+    assert outcome.messages == ({"exact": LARGE},)
     assert one(pool, small, do="two").fault is None
 
 

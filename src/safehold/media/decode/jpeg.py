@@ -15,6 +15,11 @@ from safehold.media.decode.pixels import inks_to_rgb
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault, Frame
 
+SIMPLE_CHROMA_PIXELS: Final = 4_000_000
+"""From this size on, subsampled chroma is enlarged without interpolation, which saves a tenth of
+the time. Luma does not change, but where red, green or blue is clamped: on drawings of this size
+with colours driven far out of range the hash changed by 2 bits at most, on photographs by none."""
+
 # From the colour space of the file to the one that simplejpeg is asked for.
 _TARGETS: Final = {
     "Gray": "GRAY",
@@ -46,18 +51,19 @@ class JpegDecoder:
     def decode(self, index: int) -> Frame:
         """The first picture, or one of the further pictures."""
         if index == 0:
-            return self._decode(0, self._data, self._space)
+            return self._decode(0, self._data, (self.width, self.height, self._space))
         start, end = self._parts[index]
         part = self._data[start:end]
-        _, _, space = _header(part, self._limits)
-        return self._decode(index, part, space)
+        return self._decode(index, part, _header(part, self._limits))
 
-    def _decode(self, index: int, data: bytes, space: str) -> Frame:
+    def _decode(self, index: int, data: bytes, header: tuple[int, int, str]) -> Frame:
         """Strictly, then leniently; simplejpeg first, Pillow for what it cannot read at all."""
+        width, height, space = header
         target = _TARGETS.get(space)
         if target is not None:
+            simple = width * height >= SIMPLE_CHROMA_PIXELS
             try:
-                return _frame(index, simplejpeg.decode_jpeg(data, target))
+                return _frame(index, simplejpeg.decode_jpeg(data, target, fastupsample=simple))
             except ValueError:
                 frame = _decode_leniently(index, data, target)
             if frame is not None:

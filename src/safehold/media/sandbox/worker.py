@@ -21,7 +21,7 @@ from safehold.media.sandbox.interface import Buffer, Job, Message
 from safehold.media.sandbox.lockdown import Bounds, c_library, lock_down
 from safehold.media.sandbox.seccomp import Profile
 
-READ_WHOLE: Final = MIB
+READ_WHOLE: Final = 4 * MIB
 """Up to this size a file is read and not mapped: it costs less, and it cannot vanish."""
 
 READ_STEP: Final = MIB
