@@ -479,3 +479,30 @@ def test_a_variable_of_a_whole_group_is_not_blamed_on_a_file(safehold: Command) 
     assert done.code == 64
     assert "environment variable" in done.err
     assert "7up" not in done.err
+
+
+def test_a_bar_with_rate_and_time_left_for_terminals_only(
+    safehold: Command, tmp_path: Path, files: Path
+) -> None:
+    import pty
+    import subprocess
+
+    ours, theirs = pty.openpty()
+    arguments = safehold.arguments("scan", files, "--output", tmp_path / "rows.jsonl")
+    environment = safehold.environment | {"TERM": "xterm", "COLUMNS": "120"}
+    with subprocess.Popen(arguments, env=environment, stderr=theirs) as process:
+        os.close(theirs)
+        shown = b""
+        while True:
+            try:
+                part = os.read(ours, 65_536)
+            except OSError:  # a terminal whose other end is closed
+                break
+            if not part:
+                break
+            shown += part
+    os.close(ours)
+    assert process.returncode == 0
+    for word in (b"scanning", b"files", b"/s", b"left"):
+        assert word in shown
+    assert b"scanning" not in safehold("scan", files).err.encode()
