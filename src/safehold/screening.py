@@ -132,7 +132,7 @@ def examine(data: Buffer, request: Message, emit: Emit) -> None:
     options = ExamineOptions.from_request(request)
     with memoryview(data) as view:
         exact = exact_digests(view)
-        emit({"exact": _exact_message(exact), "format": sniff(bytes(view[:HEAD_BYTES]))})
+        emit({"exact": exact_message(exact), "format": sniff(bytes(view[:HEAD_BYTES]))})
     picture = decode.open_picture(data, options.limits)
     emit(
         {
@@ -143,7 +143,7 @@ def examine(data: Buffer, request: Message, emit: Emit) -> None:
     fault: Fault | None = None
     try:
         for frame in picture.frames():
-            variants = [_variant_message(v) for v in frame_variants(frame, options.borders)]
+            variants = [variant_message(v) for v in frame_variants(frame, options.borders)]
             emit({"variants": [*variants]})
     except DecodeError as error:
         fault = error.fault
@@ -153,7 +153,8 @@ def examine(data: Buffer, request: Message, emit: Emit) -> None:
         emit({"fault": fault.value})
 
 
-def _exact_message(exact: ExactDigests) -> Message:
+def exact_message(exact: ExactDigests) -> Message:
+    """The JSON form of exact digests; `read_exact` reads it."""
     return {
         "md5": exact.md5.hex(),
         "sha1": exact.sha1.hex(),
@@ -162,7 +163,8 @@ def _exact_message(exact: ExactDigests) -> Message:
     }
 
 
-def _variant_message(variant: VariantDigests) -> Message:
+def variant_message(variant: VariantDigests) -> Message:
+    """The JSON form of one variant; `read_variant` reads it."""
     return {
         "variant": variant.variant,
         "quality": variant.quality,

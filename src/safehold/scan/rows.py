@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from safehold.hashing.model import SignalType, VariantDigests
+from safehold.hashing.model import SignalType
 from safehold.matching.match import Match
 from safehold.scan.examine import Examined
-from safehold.screening import Examination, Screened, read_examination, signal_hex
+from safehold.screening import (
+    Examination,
+    Screened,
+    exact_message,
+    read_examination,
+    signal_hex,
+    variant_message,
+)
 
 Row = dict[str, Any]
 
@@ -62,14 +69,10 @@ def digests_row(examined: Examined) -> Row:
     examination = examined.examination
     row = examined.label.as_row()
     if examination.exact is not None:
-        exact: Row = {
-            signal.value: signal_hex(examination.exact, signal)
-            for signal in (SignalType.MD5, SignalType.SHA1, SignalType.SHA256)
-        }
-        row["exact"] = exact | {"size": examination.exact.size}
+        row["exact"] = exact_message(examination.exact)
     row["format"] = examination.format
     row["size"] = [examination.width, examination.height, examination.frame_count]
-    row["variants"] = [_variant_form(variant) for variant in examination.variants]
+    row["variants"] = [variant_message(variant) for variant in examination.variants]
     if examination.fault is not None:
         row["fault"] = examination.fault.value
     return row
@@ -97,11 +100,3 @@ def match_form(match: Match) -> Row:
 
 def _hex(examination: Examination, signal: SignalType) -> str | None:
     return signal_hex(examination.exact, signal) if examination.exact else None
-
-
-def _variant_form(variant: VariantDigests) -> Row:
-    return {
-        "variant": variant.variant,
-        "quality": variant.quality,
-        "pdq": b"".join(variant.pdq).hex(),
-    }
