@@ -96,7 +96,6 @@ def scan(
         follow=follow,
         archives=archives,
     )
-    plan.check()
     with open_runtime(context, home, workers) as runtime:
         return _run(plan, runtime, as_json)
 

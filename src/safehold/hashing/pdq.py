@@ -74,13 +74,15 @@ def pdq_orientations(pixels: NDArray[np.uint8]) -> DihedralHashes:
     kernels.downsample_flips(plain, rows, mirrored, *columns, sampled)
     block = np.empty((kernels.DCT, kernels.DCT), np.float32)
     one = np.zeros_like(packed)
-    qualities = []
+    quality = 0
     for flip, orientations in enumerate(_BY_FLIP):
-        qualities.append(kernels.coefficients(sampled[flip], *kernels.dct_matrices(), block))
+        measured = kernels.coefficients(sampled[flip], *kernels.dct_matrices(), block)
+        if flip == 0:  # the quality is that of the picture as it stands
+            quality = int(measured)
         kernels.pack(block, 2, one)
         for orientation, row in zip(orientations, _PLAIN_AND_TRANSPOSED, strict=True):
             packed[orientation] = one[row]
-    return DihedralHashes(tuple(row.tobytes() for row in packed), int(qualities[0]))
+    return DihedralHashes(tuple(row.tobytes() for row in packed), quality)
 
 
 _PLAIN_AND_TRANSPOSED = (0, 6)
@@ -111,7 +113,6 @@ def _hash(pixels: NDArray[np.uint8], signs: int) -> tuple[NDArray[np.uint8], int
         plain, kernels.row_taps(height), kernels.column_taps(width, channels), sampled
     )
     block = np.empty((kernels.DCT, kernels.DCT), np.float32)
-    dct, transposed = kernels.dct_matrices()
-    quality = kernels.coefficients(sampled, dct, transposed, block)
+    quality = kernels.coefficients(sampled, *kernels.dct_matrices(), block)
     kernels.pack(block, signs, packed)
     return packed, int(quality)

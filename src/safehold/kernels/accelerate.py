@@ -12,7 +12,7 @@ import os
 import stat
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ClassVar, ParamSpec, TypeVar, cast
+from typing import Any, ClassVar, ParamSpec, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -109,31 +109,21 @@ def frozen(array: NDArray[T]) -> NDArray[T]:
 
 
 def kernel(**options: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Compile the decorated function with `numba.njit(**options)` on its first call.
-
-    The wrapper's `py_func` attribute is the plain Python function, and `compiled()` gives
-    numba's dispatcher, for kernels that call other kernels.
-    """
+    """Compile the decorated function with `numba.njit(**options)` on its first call."""
 
     def decorate(function: Callable[P, R]) -> Callable[P, R]:
-        holder: list[Callable[P, R]] = []
+        compiled: list[Callable[P, R]] = []
 
-        def compiled() -> Callable[P, R]:
-            if not holder:
+        @functools.wraps(function)
+        def call(*args: P.args, **kwargs: P.kwargs) -> R:
+            if not compiled:
                 import numba
 
                 cache = KernelCache.prepare()
                 KernelCache.announce()
-                holder.append(numba.njit(cache=cache, **options)(function))
-            return holder[0]
+                compiled.append(numba.njit(cache=cache, **options)(function))
+            return compiled[0](*args, **kwargs)
 
-        @functools.wraps(function)
-        def call(*args: P.args, **kwargs: P.kwargs) -> R:
-            return (holder[0] if holder else compiled())(*args, **kwargs)
-
-        wrapper = cast(Any, call)
-        wrapper.compiled = compiled
-        wrapper.py_func = function
-        return cast(Callable[P, R], call)
+        return call
 
     return decorate

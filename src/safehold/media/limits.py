@@ -11,14 +11,15 @@ MIB = 1024 * 1024
 class MediaLimits:
     """Bounds for one item. Reaching one costs that item a stable fault code, never the run.
 
+    There is none on compressed metadata (profiles, text chunks), because none are inflated: a
+    file's are taken out, or hidden, before a decoder sees it.
+
     Attributes:
         max_bytes: largest file that is read, in bytes (`limit_bytes`).
         max_pixels: largest width x height of one frame (`limit_pixels`).
         max_frames: how many frames of an animation or of a multi-page file are hashed, the
             first and the last among them.
         max_sequence_frames: how many frames are walked through to reach those (`limit_frames`).
-        max_metadata_bytes: largest size to which compressed metadata in a picture (ICC
-            profile, text chunk) is inflated (`limit_metadata`).
         max_seconds: wall-clock seconds for one file (`limit_time`).
         max_memory_bytes: address space that decoding one file may add to a worker
             (`limit_memory`).
@@ -28,7 +29,6 @@ class MediaLimits:
     max_pixels: int = 120_000_000
     max_frames: int = 8
     max_sequence_frames: int = 2_000
-    max_metadata_bytes: int = 16 * MIB
     max_seconds: float = 30.0
     max_memory_bytes: int = 2048 * MIB
 

@@ -31,7 +31,6 @@ class Fault(enum.StrEnum):
     LIMIT_BYTES = "limit_bytes"
     LIMIT_PIXELS = "limit_pixels"
     LIMIT_FRAMES = "limit_frames"
-    LIMIT_METADATA = "limit_metadata"
     LIMIT_TIME = "limit_time"
     LIMIT_MEMORY = "limit_memory"
     DECODER_CRASHED = "decoder_crashed"

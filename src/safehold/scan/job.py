@@ -67,10 +67,16 @@ class ScanPlan:
             )
         if self.resume and self.output is None:
             raise UsageError("--resume needs --output.")
-        for file in (self.output, self.report, self.keep_digests):
+        for option, file in (
+            ("--output", self.output),
+            ("--report", self.report),
+            ("--keep-digests", self.keep_digests),
+        ):
+            if file is not None and file.is_dir():
+                raise OutputError(f"{option} names a folder.", hint="Name a file for it.")
             if file is not None and not file.absolute().parent.is_dir():
-                raise UsageError(
-                    "A file that is to be written has no folder.", hint="Make the folder first."
+                raise OutputError(
+                    f"The file of {option} has no folder.", hint="Make the folder first."
                 )
         if self.from_digests and self.keep_digests:
             raise UsageError("--from-digests and --keep-digests do not go together.")
@@ -111,10 +117,8 @@ class ScanJob:
         return self._walk.skipped
 
     def __enter__(self) -> Self:
+        self.plan.check()
         with contextlib.ExitStack() as stack:
-            report = self.plan.report
-            if report is not None and (report.is_dir() or not report.parent.is_dir()):
-                raise OutputError("The report cannot be written.", hint="Name a file for it.")
             self.snapshots = self._runtime.snapshots(self.plan.lists)
             self._log = self._open_log()
             stack.callback(self._log.close)

@@ -53,7 +53,6 @@ FAULT_TEXTS: Mapping[str, str] = {
     Fault.LIMIT_BYTES: "larger than the bound on bytes",
     Fault.LIMIT_PIXELS: "larger than the bound on pixels",
     Fault.LIMIT_FRAMES: "more frames than the bound",
-    Fault.LIMIT_METADATA: "metadata inflate beyond the bound",
     Fault.LIMIT_TIME: "took longer than the bound",
     Fault.LIMIT_MEMORY: "needed more memory than the bound",
     Fault.DECODER_CRASHED: "ended its worker process",

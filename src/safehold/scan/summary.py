@@ -73,11 +73,6 @@ class Summary:
         """Items that could not be checked, or not wholly. Unsupported types are none."""
         return sum(n for code, n in self.errors.items() if code != Fault.UNSUPPORTED)
 
-    @property
-    def held(self) -> int:
-        """Items with a verdict other than allow."""
-        return self.items - self.verdicts[Verdict.ALLOW]
-
     def exit_code(self, interrupted: bool = False) -> int:
         """1: something found; 2: nothing found, something not checked; 0: neither."""
         if self.found:

@@ -27,8 +27,6 @@ GRACE_SECONDS: Final = 0.5
 
 PACKETS_AT_ONCE: Final = 128
 
-END_FAULTS: Final = frozenset(Fault)
-
 
 @dataclass(slots=True)
 class Job:
