@@ -33,6 +33,15 @@ class DigestKey:
             digest, digest_size=KEYED_BYTES, key=self.secret, person=person
         ).digest()
 
+    def derive(self, purpose: str) -> bytes:
+        """A 32-byte key for another purpose, which tells nothing of this one or of others.
+
+        It is BLAKE2b with this key over the purpose, personalised `derive`.
+        """
+        return hashlib.blake2b(
+            purpose.encode("utf-8"), digest_size=KEY_BYTES, key=self.secret, person=b"derive"
+        ).digest()
+
     def fingerprint(self) -> bytes:
         """8 bytes that tell two keys apart and reveal neither."""
         return hashlib.blake2b(b"", digest_size=8, key=self.secret, person=b"fingerprint").digest()

@@ -1,0 +1,1 @@
+"""Who asks: services, their API keys with scopes, and their budgets."""

@@ -1,0 +1,42 @@
+"""The port behind which the audit log is kept. It takes part in a transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from safehold.audit.model import Checkpoint, Event, EventDraft
+
+
+class AuditLog(Protocol):
+    """An append-only chain. Several writers serialise by the database.
+
+    The chain is `safehold.audit.chain`'s; a store only keeps it.
+    """
+
+    def append(self, drafts: Sequence[EventDraft]) -> Sequence[Event]:
+        """Add events at the end, in order. They are there when the transaction commits."""
+        ...
+
+    def head(self) -> tuple[int, bytes]:
+        """Number and hash of the last event; 0 and `GENESIS` where there is none.
+
+        This is kept apart from the events, so that a chain that was cut short shows.
+        """
+        ...
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Events with larger numbers than `after`, in the order of their numbers, in batches."""
+        ...
+
+    def events_of(self, subject: str) -> Sequence[Event]:
+        """All events of one subject, in order."""
+        ...
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed checkpoint."""
+        ...
+
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        """All signed checkpoints, by number."""
+        ...

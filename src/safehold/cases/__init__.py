@@ -1,0 +1,1 @@
+"""What is held: cases, their occurrences, evidence, decisions and statements."""

@@ -1,0 +1,108 @@
+"""The port behind which cases are kept. It takes part in a transaction (`records`)."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
+
+from safehold.cases.model import (
+    Case,
+    CaseFilter,
+    CaseState,
+    DecisionRecord,
+    Evidence,
+    Occurrence,
+    Queue,
+    Statement,
+)
+from safehold.ids import CaseId, ServiceId
+
+
+class CaseStore(Protocol):
+    """Cases and what belongs to them. Nothing but a case itself is ever changed."""
+
+    def add(self, case: Case) -> bool:
+        """Add a case. Returns False, and adds nothing, where the service has those bytes.
+
+        Another transaction that adds the same bytes at the same time is waited for.
+        """
+        ...
+
+    def update(self, case: Case) -> None:
+        """Write what can change: state, queue, verdict, updated, deadline, cleared, canary, pdq."""
+        ...
+
+    def find(self, case_id: CaseId, *, lock: bool = False) -> Case | None:
+        """One case; with `lock`, held against other writers until the transaction ends."""
+        ...
+
+    def find_content(
+        self, service_id: ServiceId, content: bytes, *, lock: bool = False
+    ) -> Case | None:
+        """The case of some bytes within a service."""
+        ...
+
+    def list(self, wanted: CaseFilter) -> Sequence[Case]:
+        """Cases in the order of their ids."""
+        ...
+
+    def due(self, now: dt.datetime, limit: int) -> Sequence[Case]:
+        """Cases awaiting bytes or open whose deadline has passed, the longest due first."""
+        ...
+
+    def counts(self) -> Mapping[tuple[CaseState, Queue], int]:
+        """How many cases there are in each state and queue, without canaries."""
+        ...
+
+    def fault_space(self) -> tuple[int, int]:
+        """Open cases of the fault queue and the bytes of their sealed evidence, in all."""
+        ...
+
+    def delete(self, case_id: CaseId) -> None:
+        """Remove a case and everything of it. The audit log keeps its events."""
+        ...
+
+    def add_occurrence(self, occurrence: Occurrence) -> None:
+        """Add an occurrence."""
+        ...
+
+    def occurrences(self, case_id: CaseId) -> Sequence[Occurrence]:
+        """A case's occurrences, in order of time."""
+        ...
+
+    def cases_of_uploader(self, service_id: ServiceId, uploader: bytes) -> Sequence[CaseId]:
+        """The cases in which an uploader occurs, by id."""
+        ...
+
+    def add_evidence(self, evidence: Evidence) -> None:
+        """Add evidence, whose bytes are in the vault already."""
+        ...
+
+    def evidence(self, case_id: CaseId) -> Sequence[Evidence]:
+        """A case's evidence, in order of time."""
+        ...
+
+    def all_evidence(self) -> Iterator[Evidence]:
+        """All evidence, in batches, to verify the vault."""
+        ...
+
+    def key_names(self) -> Iterator[str]:
+        """Names of the wrapped keys of all cases, in batches."""
+        ...
+
+    def add_decision(self, decision: DecisionRecord) -> None:
+        """Add a decision."""
+        ...
+
+    def decisions(self, case_id: CaseId) -> Sequence[DecisionRecord]:
+        """A case's decisions, in order of time."""
+        ...
+
+    def add_statement(self, statement: Statement) -> None:
+        """Add a flag or an appeal."""
+        ...
+
+    def statements(self, case_id: CaseId) -> Sequence[Statement]:
+        """A case's flags and appeals, in order of time."""
+        ...

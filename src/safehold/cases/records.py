@@ -1,0 +1,64 @@
+"""The unit of work: what is written together is there together, or not at all.
+
+    with records.write() as transaction:
+        transaction.cases.add(case)
+        transaction.audit.append([event])
+
+A transaction that was committed is on the disk when `write` is left. An error inside undoes it.
+"""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+from safehold.accounts.interface import AccountStore
+from safehold.audit.interface import AuditLog
+from safehold.cases.interface import CaseStore
+from safehold.fleet.interface import FleetStore
+from safehold.outbox.interface import OutboxStore
+
+
+class Transaction(Protocol):
+    """All stores of records, within one transaction."""
+
+    @property
+    def cases(self) -> CaseStore:
+        """Cases."""
+        ...
+
+    @property
+    def accounts(self) -> AccountStore:
+        """Services and keys."""
+        ...
+
+    @property
+    def audit(self) -> AuditLog:
+        """The audit log."""
+        ...
+
+    @property
+    def outbox(self) -> OutboxStore:
+        """Messages on their way."""
+        ...
+
+    @property
+    def fleet(self) -> FleetStore:
+        """Running servers."""
+        ...
+
+
+class Records(Protocol):
+    """Opens transactions; safe to use from several threads."""
+
+    def read(self) -> AbstractContextManager[Transaction]:
+        """A transaction in which nothing is written. Raises `DatabaseError`-like errors."""
+        ...
+
+    def write(self) -> AbstractContextManager[Transaction]:
+        """A transaction that commits, durably, when it is left without an error."""
+        ...
+
+    def check(self) -> None:
+        """Raise where the database cannot be written just now; for readiness."""
+        ...

@@ -1,0 +1,1 @@
+"""Operators' classifier endpoints, as one more reason to hold."""

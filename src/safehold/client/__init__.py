@@ -1,0 +1,1 @@
+"""A small typed client for services, and middleware for their uploads. Stands alone."""

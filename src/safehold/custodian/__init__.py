@@ -1,0 +1,1 @@
+"""The only process that holds officers' identities, and the narrow call by which it is asked."""

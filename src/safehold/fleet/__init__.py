@@ -1,0 +1,1 @@
+"""The server processes that are running, and how their canaries fared."""

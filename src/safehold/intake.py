@@ -1,0 +1,1 @@
+"""The one place that records what was found (to be filled in)."""

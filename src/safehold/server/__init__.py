@@ -1,0 +1,1 @@
+"""The door for uploads: the HTTP service."""

@@ -1,0 +1,1 @@
+"""Where original bytes and wrapped keys are kept, encrypted, write-once and durable."""

@@ -1,0 +1,1 @@
+"""What runs when it is due: webhooks, alarms, canaries, checkpoints, retention."""
