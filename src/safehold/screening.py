@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import binascii
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from safehold.errors import SafeholdError
@@ -30,7 +30,7 @@ from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault
 from safehold.media.sandbox.interface import Buffer, Emit, Message
 from safehold.policy.decide import decide
-from safehold.policy.model import Decision, Observation, PolicyOptions
+from safehold.policy.model import Decision, Observation, PolicyOptions, Reason
 
 JOB = "safehold.screening:examine"
 WARM_UP = "safehold.screening:warm_up"
@@ -70,12 +70,42 @@ class Examination:
 
 
 @dataclass(frozen=True, slots=True)
+class Rules:
+    """By which rules one item is decided.
+
+    Attributes:
+        policy: the options of the decision.
+        lists: the lists that count; None for all.
+        hidden: lists that do not count, even where `lists` is None.
+        threshold: largest distance of a PDQ match that counts, where it is stricter than the
+            matcher's; None for the matcher's.
+        list_faults: what is wrong with the lists that are required.
+    """
+
+    policy: PolicyOptions
+    lists: frozenset[str] | None = None
+    hidden: frozenset[str] = frozenset()
+    threshold: int | None = None
+    list_faults: tuple[Reason, ...] = ()
+
+    def count(self, match: Match) -> bool:
+        """Whether a match counts."""
+        if match.list_name in self.hidden:
+            return False
+        if self.lists is not None and match.list_name not in self.lists:
+            return False
+        far = self.threshold is not None and match.distance > self.threshold
+        return not (far and match.signal is SignalType.PDQ)
+
+
+@dataclass(frozen=True, slots=True)
 class Screened:
-    """An item's examination, its matches and the decision."""
+    """An item's examination, its matches and the decision on what was observed."""
 
     examination: Examination
     matches: tuple[Match, ...]
     decision: Decision
+    observation: Observation
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,23 +279,45 @@ class Screening:
         self._quality_floor = quality_floor
         self._options = options
 
-    def judge(self, examinations: Sequence[Examination]) -> list[Screened]:
-        """Decide on a batch of items; the answer has the order of the question."""
+    def judge(
+        self, examinations: Sequence[Examination], rules: Sequence[Rules] | None = None
+    ) -> list[Screened]:
+        """Decide on a batch of items; the answer has the order of the question.
+
+        `rules` has one for each item; without it all are decided by the options given at the
+        start.
+        """
+        if rules is None:
+            rules = [Rules(self._options)] * len(examinations)
         items = [ItemDigests(e.exact, e.variants) for e in examinations if e.exact is not None]
         found = iter(self._matcher.match_many(items))
         return [
-            self._decide(examination, next(found) if examination.exact else ItemMatches())
-            for examination in examinations
+            self._decide(examination, next(found) if examination.exact else ItemMatches(), rule)
+            for examination, rule in zip(examinations, rules, strict=True)
         ]
 
-    def _decide(self, examination: Examination, matches: ItemMatches) -> Screened:
+    def _decide(self, examination: Examination, matches: ItemMatches, rules: Rules) -> Screened:
         plain = bool(examination.variants) and all(
             variant.quality < self._quality_floor for variant in examination.variants
         )
+        found = tuple(match for match in matches.found if rules.count(match))
         observation = Observation(
-            matches.found, examination.fault, low_quality=plain, flooded=matches.flooded
+            found,
+            examination.fault,
+            low_quality=plain,
+            flooded=matches.flooded,
+            list_faults=rules.list_faults,
         )
-        return Screened(examination, matches.found, decide(observation, self._options))
+        return Screened(examination, found, decide(observation, rules.policy), observation)
+
+    @staticmethod
+    def with_scores(
+        screened: Screened, rules: Rules, *, over_mark: bool, unscored: bool
+    ) -> Screened:
+        """Decide anew with what classifiers said of the item."""
+        observation = replace(screened.observation, over_mark=over_mark, unscored=unscored)
+        decision = decide(observation, rules.policy)
+        return replace(screened, decision=decision, observation=observation)
 
 
 def signal_hex(exact: ExactDigests, signal: SignalType) -> str:

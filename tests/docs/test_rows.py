@@ -6,7 +6,7 @@ from safehold.hashing.model import ExactDigests, Orientation, SignalType, Varian
 from safehold.ids import EntryId, ListName
 from safehold.lists.model import Tier
 from safehold.matching.match import Match
-from safehold.policy.model import Decision, Verdict
+from safehold.policy.model import Decision, Observation, Verdict
 from safehold.scan.examine import Examined
 from safehold.scan.labels import Label
 from safehold.scan.rows import MAX_MATCHES, hash_row, scan_row
@@ -32,7 +32,9 @@ EXAMINATION = Examination(
     variants=(VariantDigests("as_stored", 80, (bytes(32),) * 8),),
 )
 EXAMINED = Examined(Label.of_path(b"caf\xe9.zip").member("a.jpg", None, 1), 9, EXAMINATION)
-SCREENED = Screened(EXAMINATION, (FOUND,) * (MAX_MATCHES + 1), Decision(Verdict.HOLD, ()))
+SCREENED = Screened(
+    EXAMINATION, (FOUND,) * (MAX_MATCHES + 1), Decision(Verdict.HOLD, ()), Observation(())
+)
 
 
 def fields(heading: str) -> list[str]:

@@ -43,6 +43,10 @@ class CaseStore(Protocol):
         """The case of some bytes within a service."""
         ...
 
+    def find_contents(self, contents: Sequence[tuple[ServiceId, bytes]]) -> Sequence[Case]:
+        """The cases of several items at once, in one question; items without one are left out."""
+        ...
+
     def list(self, wanted: CaseFilter) -> Sequence[Case]:
         """Cases in the order of their ids."""
         ...

@@ -196,6 +196,7 @@ class Statement:
         at: when.
         author: pseudonym (16 bytes) of who said it, within the service, or None.
         reason: a code of the caller's, or empty.
+        receipt: the receipt that was given, or one made for it; later decisions name it.
         sealed_text: who and what (JSON), encrypted to the case's recipient.
     """
 
@@ -206,6 +207,7 @@ class Statement:
     at: dt.datetime
     author: bytes | None
     reason: str
+    receipt: str
     sealed_text: bytes = field(repr=False)
 
 

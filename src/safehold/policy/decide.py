@@ -14,7 +14,10 @@
 5. An item that matches more entries than can be told holds, unless they are all on lists that
    are negative or only observed.
 6. An item that could not be checked holds, unless the settings say otherwise. A type that is
-   not decoded is no fault.
+   not decoded is no fault. A required list that is missing or stale, and a required classifier
+   that gives no score, are checks that could not be made.
+7. A classifier's score over the operator's mark holds, and never blocks. A negative list says
+   nothing against it.
 
 The strictest verdict stands, but for rule 2. Every reason that applies is given.
 """
@@ -62,6 +65,11 @@ def decide(observation: Observation, options: PolicyOptions) -> Decision:
     if observation.flooded.intersection(_EXACT):
         findings.append((Verdict.HOLD, Reason.TOO_MANY_MATCHES))
     findings.extend(_judge_fault(observation, options))
+    findings.extend((options.list_fault, reason) for reason in observation.list_faults)
+    if observation.over_mark:
+        findings.append((Verdict.HOLD, Reason.CLASSIFIER_SCORE))
+    if observation.unscored:
+        findings.append((options.fault, Reason.CLASSIFIER_UNAVAILABLE))
     verdict = max((v for v, _ in findings), key=_STRICTNESS.__getitem__, default=Verdict.ALLOW)
     if verdict is Verdict.BLOCK and Reason.DIGEST_CONFLICT in {reason for _, reason in findings}:
         verdict = Verdict.HOLD

@@ -39,6 +39,14 @@ class Reason(enum.StrEnum):
     """Near so many entries that a list seems to be at fault."""
     LOW_QUALITY = "low_quality"
     """Decoded, but too plain for PDQ to mean anything; exact digests alone were matched."""
+    LIST_MISSING = "list_missing"
+    """A list that the surface requires is not there."""
+    LIST_STALE = "list_stale"
+    """A list that the surface requires was not brought up to date for longer than it may be."""
+    CLASSIFIER_SCORE = "classifier_score"
+    """An operator's classifier gave a score over the operator's mark."""
+    CLASSIFIER_UNAVAILABLE = "classifier_unavailable"
+    """A classifier that the surface requires gave no usable score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +59,14 @@ class PolicyOptions:
         fault: verdict for an item that could not be checked.
         damaged: verdict for an item that was decoded only in part and matched nothing.
         unsupported: verdict for a type that is not decoded and matched nothing exactly.
+        list_fault: verdict where a required list is missing or stale.
     """
 
     md5_only: Verdict = Verdict.HOLD
     fault: Verdict = Verdict.HOLD
     damaged: Verdict = Verdict.HOLD
     unsupported: Verdict = Verdict.ALLOW
+    list_fault: Verdict = Verdict.HOLD
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,12 +78,18 @@ class Observation:
         fault: why the item was not, or not wholly, checked; None if it was.
         low_quality: it was decoded, and no variant reached the quality floor.
         flooded: tiers of the lists of which it matches more entries than `matches` tells.
+        list_faults: what is wrong with the lists that the surface requires.
+        over_mark: whether a classifier's score reaches the operator's mark.
+        unscored: whether a classifier that the surface requires gave no score.
     """
 
     matches: tuple[Match, ...]
     fault: Fault | None = None
     low_quality: bool = False
     flooded: frozenset[str] = frozenset()
+    list_faults: tuple[Reason, ...] = ()
+    over_mark: bool = False
+    unscored: bool = False
 
 
 @dataclass(frozen=True, slots=True)
