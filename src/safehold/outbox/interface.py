@@ -53,6 +53,10 @@ class OutboxStore(Protocol):
         """One webhook."""
         ...
 
+    def disable_webhook(self, webhook_id: WebhookId, at: dt.datetime | None) -> bool:
+        """Send a webhook nothing from now on, or (None) again. Returns whether there is one."""
+        ...
+
     def remove_webhook(self, webhook_id: WebhookId) -> bool:
         """Remove a webhook and its pending messages. Returns whether there was one."""
         ...

@@ -1,0 +1,1 @@
+"""Every call to another machine: resolved once, pinned, bounded, never redirected."""
