@@ -1,0 +1,59 @@
+"""Settings of the processes: the server, the custodian and the one that does what is due."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+MIB = 1024 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ServerOptions:
+    """Bounds and choices of `safehold serve`.
+
+    Attributes:
+        max_body_bytes: largest body of one call.
+        max_json_bytes: largest body of a call that takes JSON.
+        spool_bytes: memory for all bodies that are under way together.
+        body_seconds: within how long a body must have come.
+        body_rate: bytes a second that a body must come with on average, after 5 seconds.
+        max_waiting: items that may wait for a decoder; above that calls are refused (503).
+        max_connections: connections at one time; above that calls are refused (503).
+        retry_after_seconds: what refused callers are told to wait.
+        list_refresh_seconds: how often it is looked whether lists have changed.
+        shutdown_seconds: how long calls that are under way may take when the server ends.
+        digests_pdq: whether `POST /v1/screen/digests` takes PDQ hashes too. Off by default: it
+            is the better oracle.
+        canary_max_age_hours: greatest age of the last good canary before readiness fails; 0
+            where no canaries are sent.
+    """
+
+    max_body_bytes: int = 64 * MIB
+    max_json_bytes: int = 64 * 1024
+    spool_bytes: int = 512 * MIB
+    body_seconds: float = 60.0
+    body_rate: int = 1024
+    max_waiting: int = 256
+    max_connections: int = 1024
+    retry_after_seconds: int = 2
+    list_refresh_seconds: float = 5.0
+    shutdown_seconds: float = 20.0
+    digests_pdq: bool = False
+    canary_max_age_hours: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkOptions:
+    """What `safehold work` does, and how often.
+
+    Attributes:
+        tick_seconds: how often it is looked what is due.
+        canary_minutes: how often canaries go through every server; 0 for never.
+        checkpoint_minutes: how often the custodian signs the audit log.
+        check_minutes: how often lists, space and the custodian are looked at for alarms.
+    """
+
+    tick_seconds: float = 1.0
+    canary_minutes: float = 60.0
+    checkpoint_minutes: float = 60.0
+    check_minutes: float = 5.0

@@ -1,1 +1,0 @@
-"""The one place that records what was found (to be filled in)."""

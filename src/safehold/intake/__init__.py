@@ -1,0 +1,1 @@
+"""The one place that records what was found, before the answer is given."""
