@@ -1,0 +1,106 @@
+"""Webhooks from the screening service: check the signature, then read (Standard Webhooks 1.0)."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import datetime as dt
+import hashlib
+import hmac
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from safehold.client.errors import WebhookError
+from safehold.client.model import Verdict
+
+RECEIPT_UPDATED: Final = "receipt.updated"
+TOLERANCE_SECONDS: Final = 300
+"""How far a webhook's time may be from ours, as Standard Webhooks advises; against replays."""
+SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - a mark, not a secret
+MAX_BODY_BYTES: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiptUpdated:
+    """A later decision on a receipt.
+
+    Attributes:
+        message: the id of the message, the same whenever it is sent again: do things once.
+        receipt: which receipt.
+        verdict: its verdict from now on.
+        at: when that was decided.
+    """
+
+    message: str
+    receipt: str
+    verdict: Verdict
+    at: dt.datetime
+
+
+def verify_webhook(
+    secrets: str | Sequence[str],
+    headers: Mapping[str, str],
+    body: bytes,
+    *,
+    now: dt.datetime | None = None,
+    tolerance_seconds: float = TOLERANCE_SECONDS,
+) -> ReceiptUpdated:
+    """Check that a webhook is ours and fresh, and say what it says.
+
+    Args:
+        secrets: the webhook's secret, `whsec_...`; several while it is being changed.
+        headers: of the request, in any case of letters.
+        body: of the request, byte for byte as it came.
+        now: the moment; None for the present one.
+        tolerance_seconds: how far the webhook's time may be from it.
+
+    Raises:
+        WebhookError: it is not signed by a secret, too old or too new, or not understood. Answer
+            400 and do nothing.
+        ValueError: a secret is not one.
+    """
+    keys = [_key(secret) for secret in ([secrets] if isinstance(secrets, str) else secrets)]
+    found = {name.lower(): value for name, value in headers.items()}
+    message = found.get("webhook-id", "")
+    stamp = found.get("webhook-timestamp", "")
+    signatures = found.get("webhook-signature", "").split()
+    if not message or not signatures or len(body) > MAX_BODY_BYTES:
+        raise WebhookError("webhook_malformed")
+    if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
+        raise WebhookError("webhook_malformed")
+    signed = f"{message}.{stamp}.".encode() + body
+    if not any(_is_signed(key, signed, signatures) for key in keys):
+        raise WebhookError("webhook_signature")
+    moment = now or dt.datetime.now(dt.UTC)
+    if abs(moment.timestamp() - int(stamp)) > tolerance_seconds:
+        raise WebhookError("webhook_time")
+    return _read(message, body)
+
+
+def _key(secret: str) -> bytes:
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except (ValueError, binascii.Error):
+        key = b""
+    if not secret.startswith(SECRET_PREFIX) or not key:
+        raise ValueError("a webhook's secret is whsec_ and base64")
+    return key
+
+
+def _is_signed(key: bytes, signed: bytes, signatures: Sequence[str]) -> bool:
+    expected = b"v1," + base64.b64encode(hmac.digest(key, signed, hashlib.sha256))
+    return any(hmac.compare_digest(expected, given.encode()) for given in signatures)
+
+
+def _read(message: str, body: bytes) -> ReceiptUpdated:
+    try:
+        said = json.loads(body)
+        if said["type"] != RECEIPT_UPDATED or not isinstance(said["receipt"], str):
+            raise ValueError
+        moment = dt.datetime.fromisoformat(said["at"])
+        return ReceiptUpdated(message, said["receipt"], Verdict(said["verdict"]), moment)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        pass
+    raise WebhookError("webhook_malformed")
