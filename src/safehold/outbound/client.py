@@ -1,0 +1,247 @@
+"""The one way out: every call to another machine goes through `Outbound`.
+
+The rules:
+
+1. Only `https://` (and `http://` where allowed), without user name and password.
+2. The host name is resolved once for each connection. If any of its addresses may not be called
+   (`addresses`), nothing is called. The connection goes to one of the addresses that were looked
+   at, so a second answer of the name server changes nothing.
+3. TLS proves the host name of the address, not the pinned IP address.
+4. Redirects are failures. Proxies of the environment are not used.
+5. One deadline for the whole call, and a longest answer, uncompressed.
+
+httpcore is used without httpx above it, since httpx writes every address it calls to the log.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import ssl
+from collections.abc import Iterable, Mapping, Sequence
+from types import TracebackType
+from typing import Self
+
+import httpcore
+import httpx
+
+from safehold.clock import Clock, SystemClock
+from safehold.outbound.addresses import IpAddress, permitted
+from safehold.outbound.model import (
+    Call,
+    OutboundDeniedError,
+    OutboundFailedError,
+    OutboundOptions,
+    OutboundRedirectError,
+    OutboundStatusError,
+    OutboundTimeoutError,
+    OutboundTlsError,
+    OutboundTooLongError,
+    Reply,
+)
+from safehold.outbound.resolve import Resolver, system_resolver
+
+MAX_URL = 2048
+"""Longest address, in characters."""
+MAX_TRIES = 4
+"""How many of a name's addresses are tried."""
+MAX_CONNECTIONS = 64
+KEEP_ALIVE_SECONDS = 15.0
+USER_AGENT = "safehold"
+_PORTS = {"http": 80, "https": 443}
+
+
+class Outbound:
+    """Calls other machines; to be used within one event loop, as an `async with` context.
+
+    Args:
+        options: what bounds every call.
+        resolver: how names become addresses.
+        clock: to read `Retry-After` where it is a date.
+    """
+
+    def __init__(
+        self,
+        options: OutboundOptions,
+        *,
+        resolver: Resolver = system_resolver,
+        clock: Clock | None = None,
+    ) -> None:
+        self._options = options
+        self._resolver = resolver
+        self._clock = clock or SystemClock()
+        self._pool: httpcore.AsyncConnectionPool | None = None
+
+    async def __aenter__(self) -> Self:
+        # The connections are the loop's in which they were made.
+        self._pool = httpcore.AsyncConnectionPool(
+            ssl_context=_tls(self._options),
+            max_connections=MAX_CONNECTIONS,
+            keepalive_expiry=KEEP_ALIVE_SECONDS,
+            network_backend=_PinnedBackend(self._options, self._resolver),
+        )
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is not None:
+            await self._pool.aclose()
+            self._pool = None
+
+    async def send(self, call: Call) -> Reply:
+        """Make a call.
+
+        Raises:
+            OutboundError: one of its kinds; never another exception.
+        """
+        if self._pool is None:
+            raise RuntimeError("use `async with`")
+        url = check_url(call.url, self._options)
+        seconds = call.timeout_seconds or self._options.timeout_seconds
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._send(self._pool, url, call, seconds)
+        except (TimeoutError, httpcore.TimeoutException) as error:
+            raise OutboundTimeoutError from error
+        except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as error:
+            if _is_tls(error):
+                raise OutboundTlsError from error
+            raise OutboundFailedError from error
+
+    async def _send(
+        self, pool: httpcore.AsyncConnectionPool, url: httpx.URL, call: Call, seconds: float
+    ) -> Reply:
+        own = {"accept-encoding": "identity", "user-agent": USER_AGENT, **call.headers}
+        headers: list[tuple[bytes | str, bytes | str]] = [(b"host", url.netloc), *own.items()]
+        target = httpcore.URL(
+            scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
+        )
+        async with pool.stream(
+            call.method,
+            target,
+            headers=headers,
+            content=call.body,
+            extensions={"timeout": {"connect": seconds}},
+        ) as answer:
+            if 300 <= answer.status < 400:
+                raise OutboundRedirectError
+            received = {name.lower(): value for name, value in answer.headers}
+            if not 200 <= answer.status < 300:
+                raise OutboundStatusError(answer.status, self._retry_after(received))
+            if received.get(b"content-encoding", b"identity").strip().lower() != b"identity":
+                raise OutboundTooLongError
+            body = bytearray()
+            async for part in answer.aiter_stream():
+                body += part
+                if len(body) > self._options.max_answer_bytes:
+                    raise OutboundTooLongError
+            return Reply(answer.status, bytes(body))
+
+    def _retry_after(self, headers: Mapping[bytes, bytes]) -> float | None:
+        """Seconds that `Retry-After` asks for (RFC 9110, section 10.2.3)."""
+        text = headers.get(b"retry-after", b"").decode("latin-1").strip()
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            return float(text)
+        try:
+            at = email.utils.parsedate_to_datetime(text)
+            return max(0.0, (at - self._clock.now()).total_seconds()) if at.tzinfo else None
+        except (ValueError, TypeError, OverflowError):
+            return None
+
+
+def send_once(
+    call: Call, options: OutboundOptions, *, resolver: Resolver = system_resolver
+) -> Reply:
+    """`Outbound.send` for callers without an event loop: one call on a connection of its own."""
+
+    async def send() -> Reply:
+        async with Outbound(options, resolver=resolver) as outbound:
+            return await outbound.send(call)
+
+    return asyncio.run(send())
+
+
+def check_url(text: str, options: OutboundOptions) -> httpx.URL:
+    """Take an address apart. Raises `OutboundDeniedError` where it breaks rule 1.
+
+    This looks nothing up: a name that leads to a private address shows when it is called.
+    """
+    try:
+        url = httpx.URL(text)
+        port = _PORTS.get(url.scheme, 0) if url.port is None else url.port
+    except (httpx.InvalidURL, ValueError, TypeError, UnicodeError) as error:
+        raise OutboundDeniedError from error
+    schemes = {"https", "http"} if options.allow_http else {"https"}
+    plain = text.isascii() and text.isprintable() and " " not in text and "\\" not in text
+    if len(text) > MAX_URL or not plain or url.scheme not in schemes:
+        raise OutboundDeniedError
+    if url.userinfo or not url.raw_host or not 0 < port < 65_536:
+        raise OutboundDeniedError
+    return url
+
+
+class _PinnedBackend(httpcore.AsyncNetworkBackend):
+    """Opens connections to addresses that were looked at, and to no others."""
+
+    def __init__(self, options: OutboundOptions, resolver: Resolver) -> None:
+        self._options = options
+        self._resolver = resolver
+        self._inner = httpcore.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
+    ) -> httpcore.AsyncNetworkStream:
+        """Resolve, look at every address, connect to the first that answers."""
+        # A look-up's last dot makes no other name.
+        name = f"[{host}]:{port}" if ":" in host else f"{host.rstrip('.')}:{port}"
+        private = self._options.allow_private or name.lower() in self._options.allowed_hosts
+        addresses = await self._resolver(host, port)
+        if not permitted(addresses, private=private):
+            raise OutboundDeniedError
+        seconds = self._options.timeout_seconds if timeout is None else timeout
+        return await self._connect(addresses[:MAX_TRIES], port, seconds)
+
+    async def _connect(
+        self, addresses: Sequence[IpAddress], port: int, seconds: float
+    ) -> httpcore.AsyncNetworkStream:
+        # One dead address must not use up the time of the others.
+        share = seconds / (len(addresses) + 1)
+        for address in addresses[:-1]:
+            try:
+                return await self._inner.connect_tcp(str(address), port, share)
+            except (httpcore.ConnectError, httpcore.ConnectTimeout):
+                continue
+        return await self._inner.connect_tcp(str(addresses[-1]), port, seconds)
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; httpcore asks for it between tries, of which there is one."""
+        await asyncio.sleep(seconds)
+
+
+def _tls(options: OutboundOptions) -> ssl.SSLContext:
+    context = (
+        ssl.create_default_context(cafile=options.ca_file)
+        if options.ca_file
+        else httpcore.default_ssl_context()
+    )
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+def _is_tls(error: BaseException) -> bool:
+    """Whether an error of TLS lies behind another."""
+    step: BaseException | None = error
+    while step is not None:
+        if isinstance(step, ssl.SSLError):
+            return True
+        step = step.__cause__ or step.__context__
+    return False
