@@ -75,7 +75,7 @@ def test_only_the_settings_read_the_environment() -> None:
         for module in MODULES
         if re.search(r"os\.(?:environ|getenv)\b", module.read_text(encoding="utf-8"))
     }
-    assert readers == {"config.py"}
+    assert readers == {"config/settings.py"}
 
 
 def test_only_the_command_line_prints_or_exits() -> None:

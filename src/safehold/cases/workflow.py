@@ -3,7 +3,7 @@
 1. A hold or a block opens a case (`open`). By digests alone, or by a flag on bytes that are not
    here, it awaits them (`awaiting_bytes`) until a deadline.
 2. The same bytes again join it. New grounds that are stricter raise its verdict, and a case that
-   was held for faults alone goes to the queue of matches when a match is found; nothing that
+   was held for faults or flagged goes to the queue of matches when a match is found; nothing that
    comes from outside ever lowers a verdict or leaves that queue.
 3. Bytes that arrive for a case that awaits them open it, and end the deadline.
 4. A person confirms or clears an open case. A clearing names the grounds it clears: the same
@@ -11,6 +11,8 @@
 5. Another ground, a flag or an appeal opens a decided or expired case again.
 6. When the deadline passes, a case that awaits bytes and a case of the fault queue expire. A
    case with a match never expires by itself.
+7. Bytes that were held only since they could not be checked, and that are now wholly checked
+   with nothing found, are cleared by policy.
 
 What a receipt says now: `present_verdict`.
 """
@@ -22,6 +24,7 @@ from dataclasses import dataclass, replace
 
 from safehold.cases.model import Case, CaseState, Ground, Queue
 from safehold.errors import SafeholdError
+from safehold.lists.model import Tier
 from safehold.media.model import Fault
 from safehold.policy.model import Observation, Reason, Verdict
 
@@ -75,7 +78,7 @@ def grounds(observation: Observation, reasons: tuple[str, ...]) -> frozenset[Gro
     entries = {
         (str(match.list_name), str(match.entry_id))
         for match in observation.matches
-        if match.tier not in ("observe", "negative")
+        if match.tier not in (Tier.OBSERVE, Tier.NEGATIVE)
     }
     matched = ("exact_", "similar_", "digest_conflict")
     others = {
@@ -101,23 +104,24 @@ def present_verdict(case: Case | None) -> Verdict:
 
 
 def join(case: Case, finding: Finding, now: dt.datetime) -> Case:
-    """The case after the same bytes have come up again and were not cleared (rules 2, 5)."""
-    verdict = max(case.verdict, finding.verdict, key=_STRICTNESS.__getitem__)
-    queue = case.queue
-    if finding.queue is Queue.MATCHES or case.queue is not Queue.MATCHES:
-        queue = finding.queue if finding.verdict is not Verdict.ALLOW else case.queue
-    joined = replace(case, verdict=verdict, queue=queue, updated=now)
-    if queue is Queue.MATCHES and case.state is CaseState.OPEN:
-        joined = replace(joined, deadline=None)
+    """The case after the same bytes have come up again (rules 2, 5)."""
+    new = finding.verdict if not finding.grounds <= case.cleared else Verdict.ALLOW
+    joined = replace(case, verdict=max(case.verdict, new, key=_STRICTNESS.__getitem__), updated=now)
+    if new is Verdict.ALLOW:
+        return joined
+    if case.queue is not Queue.MATCHES:
+        joined = replace(joined, queue=finding.queue)
     if case.state in (CaseState.CLEARED, CaseState.EXPIRED):
-        joined = replace(joined, state=CaseState.OPEN, deadline=None)
+        return replace(joined, state=CaseState.OPEN, deadline=None)
+    if case.state is CaseState.OPEN and joined.queue is Queue.MATCHES:
+        return replace(joined, deadline=None)
     return joined
 
 
 def bytes_arrived(case: Case, now: dt.datetime) -> Case:
-    """The case once the bytes that it awaited are in the vault (rule 3)."""
-    if case.state is not CaseState.AWAITING_BYTES:
-        raise TransitionError
+    """The case once its bytes are in the vault (rule 3); late ones open it again."""
+    if case.state not in (CaseState.AWAITING_BYTES, CaseState.EXPIRED):
+        return case
     return replace(case, state=CaseState.OPEN, deadline=None, updated=now)
 
 
@@ -144,13 +148,15 @@ def clear(case: Case, cleared: frozenset[Ground], now: dt.datetime) -> Case:
 def reopen(case: Case, now: dt.datetime, *, bytes_here: bool, deadline: dt.datetime) -> Case:
     """A flag or an appeal opens the case again (rule 5); one that is open stays as it is.
 
-    Where the bytes never came they are awaited anew, until `deadline`.
+    What receipts say stays the same until somebody decides. Where the bytes never came they are
+    awaited anew, until `deadline`.
     """
     if case.state in (CaseState.OPEN, CaseState.AWAITING_BYTES):
         return replace(case, updated=now)
+    again = replace(case, verdict=present_verdict(case), updated=now, deadline=None)
     if not bytes_here:
-        return replace(case, state=CaseState.AWAITING_BYTES, updated=now, deadline=deadline)
-    return replace(case, state=CaseState.OPEN, updated=now, deadline=None)
+        return replace(again, state=CaseState.AWAITING_BYTES, deadline=deadline)
+    return replace(again, state=CaseState.OPEN)
 
 
 def expire(case: Case, now: dt.datetime) -> Case:
@@ -160,3 +166,16 @@ def expire(case: Case, now: dt.datetime) -> Case:
     if case.deadline is None or now < case.deadline or not (waits or fault):
         raise TransitionError
     return replace(case, state=CaseState.EXPIRED, updated=now, deadline=None)
+
+
+def resolve(case: Case, finding: Finding, now: dt.datetime) -> Case | None:
+    """The case of bytes that could not be checked before and now are wholly checked (rule 7).
+
+    None where that is not so: a case with a match, a flag or a decision is a person's.
+    """
+    undecided = case.state in (CaseState.OPEN, CaseState.EXPIRED)
+    if case.queue is not Queue.FAULTS or not undecided:
+        return None
+    if finding.verdict is not Verdict.ALLOW or finding.grounds:
+        return None
+    return replace(case, state=CaseState.CLEARED, updated=now, deadline=None)

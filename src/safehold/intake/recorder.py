@@ -1,0 +1,332 @@
+"""Answering and recording items that were checked.
+
+Order of writing: vault, then case and audit log in one transaction, then the answer. So an
+answered hold or block is there, whatever happens after; and a failure before leaves at most an
+object in the vault that no record names.
+"""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from safehold.accounts.model import RememberedAnswer
+from safehold.audit.model import EventDraft
+from safehold.cases import workflow
+from safehold.cases.model import (
+    Case,
+    CaseState,
+    DecisionRecord,
+    Occurrence,
+    Queue,
+)
+from safehold.cases.notify import tell_change
+from safehold.cases.records import Transaction
+from safehold.cases.workflow import Finding, present_verdict
+from safehold.errors import SafeholdError
+from safehold.ids import DecisionId, OccurrenceId
+from safehold.intake.locker import Locked, Locker
+from safehold.intake.model import (
+    Answer,
+    FaultSpaceFullError,
+    IdempotencyMismatchError,
+    Submission,
+)
+from safehold.intake.opening import new_case
+from safehold.intake.parts import IntakeParts
+from safehold.matching.match import Match
+from safehold.outbox.model import Alarm, AlarmCode
+from safehold.policy.model import Reason, Verdict
+
+_ATTEMPTS = 5
+_FAULT_SPACE_SECONDS = 2.0
+
+
+class BusyError(SafeholdError):
+    """The same bytes came so often at one moment that this one could not be recorded."""
+
+    code = "busy"
+    default_message = "The item could not be recorded just now."
+    default_hint = "Try again."
+
+
+class _RacedError(Exception):
+    """Another write came first: what was put into the vault does not fit any more."""
+
+
+class Recorder:
+    """Answers items, and records those that are held or blocked. Safe to use from threads."""
+
+    def __init__(self, parts: IntakeParts, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._parts = parts
+        self._locker = Locker(parts)
+        self._monotonic = monotonic
+        self._fault_space = (0, 0)
+        self._fault_space_until = 0.0
+
+    def triage(self, submissions: Sequence[Submission]) -> list[Answer | SafeholdError | None]:
+        """Answer what needs no record, by one reading for all.
+
+        Returns, in the order of the question: the answer, or why there is none, or None where
+        the item must be recorded (`record`).
+
+        Raises:
+            SafeholdError: the records cannot be read.
+        """
+        names = self._parts.names
+        contents = [(s.service_id, names.content(s.service_id, s.sha256)) for s in submissions]
+        with self._parts.records.read() as transaction:
+            found = transaction.cases.find_contents(contents)
+            remembered = [
+                transaction.accounts.remembered(s.service_id, s.idempotency.key)
+                if s.idempotency
+                else None
+                for s in submissions
+            ]
+        cases = {(case.service_id, case.content): case for case in found}
+        answers: list[Answer | SafeholdError | None] = []
+        for submission, place, known in zip(submissions, contents, remembered, strict=True):
+            if known is not None:
+                answers.append(_replay(submission, known))
+            elif submission.idempotency or _must_record(cases.get(place), _finding(submission)):
+                answers.append(None)
+            else:
+                answers.append(self._allow(submission, place[1]))
+        return answers
+
+    def record(self, submission: Submission) -> Answer:
+        """Record an item where need be; its answer, once everything is on the disk.
+
+        Raises:
+            IdempotencyMismatchError: the idempotency key was used for another call.
+            FaultSpaceFullError, DiskFullError, VaultError, DatabaseError: nothing was recorded,
+                and no verdict can be given.
+        """
+        for _ in range(_ATTEMPTS):
+            locked = self._lock(submission)
+            try:
+                return self._parts.commit.run(functools.partial(self._write, submission, locked))
+            except (_RacedError, IdempotencyMismatchError) as error:
+                # These undid the transaction, so nothing names what is in the vault.
+                if locked is not None:
+                    self._locker.discard(locked)
+                if isinstance(error, IdempotencyMismatchError):
+                    raise
+        raise BusyError
+
+    def _lock(self, submission: Submission) -> Locked | None:
+        """Write to the vault what the record will need, as far as can be told now."""
+        content = self._parts.names.content(submission.service_id, submission.sha256)
+        finding = _finding(submission)
+        with self._parts.records.read() as transaction:
+            case = transaction.cases.find_content(submission.service_id, content)
+            has_bytes = case is not None and bool(transaction.cases.evidence(case.case_id))
+        if not _must_record(case, finding):
+            return None
+        if case is not None and workflow.resolve(case, finding, self._parts.clock.now()):
+            return None
+        if case is None and finding.queue is Queue.FAULTS:
+            self._check_fault_space()
+        stored = None if has_bytes else submission
+        return self._locker.lock(case, submission.context.as_json(), stored)
+
+    def _check_fault_space(self) -> None:
+        now = self._monotonic()
+        if now >= self._fault_space_until:
+            with self._parts.records.read() as transaction:
+                self._fault_space = transaction.cases.fault_space()
+            self._fault_space_until = now + _FAULT_SPACE_SECONDS
+        cases, size = self._fault_space
+        if cases >= self._parts.options.fault_cases or size >= self._parts.options.fault_bytes:
+            alarm = Alarm(AlarmCode.FAULT_SPACE_FULL, self._parts.clock.now())
+            self._parts.commit.run(lambda t: t.outbox.add(self._parts.alarms(alarm)))
+            raise FaultSpaceFullError
+
+    def _write(
+        self, submission: Submission, locked: Locked | None, transaction: Transaction
+    ) -> Answer:
+        """One item's record. Called in a transaction, perhaps more than once."""
+        service = submission.service_id
+        content = self._parts.names.content(service, submission.sha256)
+        if submission.idempotency is not None:
+            known = transaction.accounts.remembered(service, submission.idempotency.key)
+            if known is not None:
+                return self._replayed(submission, known, locked)
+        case = transaction.cases.find_content(service, content, lock=True)
+        finding = _finding(submission)
+        if not _must_record(case, finding):
+            if locked is not None:
+                raise _RacedError
+            answer = self._allow(submission, content)
+        else:
+            answer = self._record(transaction, submission, case, locked)
+        if submission.idempotency is not None:
+            known = transaction.accounts.remember(
+                service,
+                submission.idempotency.key,
+                RememberedAnswer(
+                    request=submission.idempotency.request,
+                    status=submission.idempotency.statuses[answer.verdict],
+                    body=answer.body(),
+                    at=self._parts.clock.now(),
+                ),
+            )
+            if known is not None:
+                raise _RacedError  # another process was first; the next attempt replays its answer
+        return answer
+
+    def _replayed(
+        self, submission: Submission, known: RememberedAnswer, locked: Locked | None
+    ) -> Answer:
+        answer = _replay(submission, known)
+        if isinstance(answer, SafeholdError):
+            raise answer
+        if locked is not None:
+            # It stays: this write shares a transaction with others, and must not undo them.
+            self._locker.discard(locked)
+        return answer
+
+    def _record(
+        self,
+        transaction: Transaction,
+        submission: Submission,
+        case: Case | None,
+        locked: Locked | None,
+    ) -> Answer:
+        now = self._parts.clock.now()
+        finding = _finding(submission)
+        content = self._parts.names.content(submission.service_id, submission.sha256)
+        receipt = self._parts.new_receipt(submission.service_id, content)
+        if case is not None and (resolved := workflow.resolve(case, finding, now)) is not None:
+            if locked is not None:
+                raise _RacedError
+            transaction.cases.update(resolved)
+            self._decide(transaction, submission, resolved, None)
+            transaction.audit.append([self._event("case.resolved", submission, resolved)])
+            tell_change(transaction, case, resolved, now, self._parts.receipt_messages)
+            return Answer(Verdict.ALLOW, receipt)
+        if locked is None or (case is None) is not locked.is_new:
+            raise _RacedError
+        if case is None:
+            after = new_case(submission, finding, locked, content, self._parts.options)
+            if not transaction.cases.add(after):
+                raise _RacedError
+            event = self._event("case.opened", submission, after)
+        else:
+            if locked.case_id != case.case_id:
+                raise _RacedError
+            after = workflow.join(case, finding, now)
+            if locked.evidence is not None:
+                after = workflow.bytes_arrived(after, now)
+            transaction.cases.update(after)
+            reopened = case.state in (CaseState.CLEARED, CaseState.EXPIRED)
+            event = self._event("case.reopened" if reopened else "case.joined", submission, after)
+            tell_change(transaction, case, after, now, self._parts.receipt_messages)
+        occurrence = Occurrence(
+            occurrence_id=OccurrenceId(self._parts.ids()),
+            case_id=after.case_id,
+            service_id=submission.service_id,
+            kind=submission.kind,
+            at=submission.received,
+            surface=submission.surface,
+            uploader=self._parts.names.person(submission.service_id, submission.context.uploader),
+            receipt=receipt,
+            sealed_context=locked.sealed_context,
+        )
+        transaction.cases.add_occurrence(occurrence)
+        events = [event]
+        if locked.evidence is not None:
+            transaction.cases.add_evidence(locked.evidence)
+            events.append(self._event("evidence.stored", submission, after))
+        verdict = self._decide(transaction, submission, after, occurrence)
+        transaction.audit.append(events)
+        if Reason.DIGEST_CONFLICT in finding.reasons and not after.canary:
+            alarm = Alarm(AlarmCode.COLLISION, now, after.case_id)
+            transaction.outbox.add(self._parts.alarms(alarm))
+        return Answer(verdict, receipt)
+
+    def _decide(
+        self,
+        transaction: Transaction,
+        submission: Submission,
+        case: Case,
+        occurrence: Occurrence | None,
+    ) -> Verdict:
+        """Write policy's decision, as it stands with what is known of these bytes."""
+        verdict = present_verdict(case)
+        finding = _finding(submission)
+        reasons = set(finding.reasons)
+        if case.state is CaseState.CONFIRMED:
+            reasons.add(Reason.CONFIRMED_HERE)
+        elif verdict is not finding.verdict and verdict is not Verdict.ALLOW:
+            reasons.add(Reason.HELD_HERE)
+        matches = submission.screened.matches
+        kept = self._parts.options.max_matches
+        details: dict[str, Any] = {
+            "matches": [match_json(match) for match in matches[:kept]],
+            "matches_omitted": max(0, len(matches) - kept),
+            "lists": dict(submission.lists),
+            "scores": [dict(score) for score in submission.scores],
+            "software": self._parts.software,
+        }
+        transaction.cases.add_decision(
+            DecisionRecord(
+                decision_id=DecisionId(self._parts.ids()),
+                case_id=case.case_id,
+                occurrence_id=occurrence.occurrence_id if occurrence is not None else None,
+                at=self._parts.clock.now(),
+                actor="policy",
+                verdict=verdict,
+                reasons=tuple(sorted(reasons)),
+                details=details,
+            )
+        )
+        return verdict
+
+    def _event(self, kind: str, submission: Submission, case: Case) -> EventDraft:
+        decision = submission.screened.decision
+        return EventDraft(
+            kind=kind,
+            at=self._parts.clock.now(),
+            actor="policy",
+            service=submission.service_id,
+            subject=case.case_id,
+            data={"verdict": decision.verdict.value, "reasons": decision.reasons},
+        )
+
+    def _allow(self, submission: Submission, content: bytes) -> Answer:
+        return Answer(Verdict.ALLOW, self._parts.new_receipt(submission.service_id, content))
+
+
+def match_json(match: Match) -> dict[str, Any]:
+    """A match as a decision keeps it."""
+    fields = asdict(match)
+    fields["signal"] = match.signal.value
+    fields["orientation"] = match.orientation.value if match.orientation is not None else None
+    fields["known_by"] = sorted(signal.value for signal in match.known_by)
+    return fields
+
+
+def _finding(submission: Submission) -> Finding:
+    decision = submission.screened.decision
+    found = workflow.grounds(submission.screened.observation, decision.reasons)
+    return Finding(decision.verdict, decision.reasons, found, submission.surface)
+
+
+def _must_record(case: Case | None, finding: Finding) -> bool:
+    """Whether anything is written: it is held, or its bytes are those of a case in some doubt."""
+    if case is None:
+        return finding.verdict is not Verdict.ALLOW
+    if case.state is CaseState.CLEARED:
+        return finding.verdict is not Verdict.ALLOW and not workflow.is_cleared(case, finding)
+    return True
+
+
+def _replay(submission: Submission, known: RememberedAnswer) -> Answer | SafeholdError:
+    assert submission.idempotency is not None
+    if known.request != submission.idempotency.request:
+        return IdempotencyMismatchError()
+    return Answer(Verdict.ALLOW, "", replayed=known)
