@@ -164,9 +164,9 @@ class DecisionRecord:
         actor: `policy`, or `user:ID`.
         verdict: what was decided.
         reasons: codes, sorted.
-        details: for policy's: `matches` (list, tier, entry, classification, signal, distance,
-            variant, orientation, conflict), `lists` (name to version), `scores` (classifiers),
-            `software` (version). JSON.
+        details: for policy's: `grounds` (pairs, see `Ground`), `matches` (list, tier, entry,
+            classification, signal, distance, variant, orientation, conflict), `lists` (name to
+            version), `scores` (classifiers), `software` (version). JSON.
     """
 
     decision_id: DecisionId

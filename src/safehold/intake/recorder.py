@@ -266,6 +266,7 @@ class Recorder:
         matches = submission.screened.matches
         kept = self._parts.options.max_matches
         details: dict[str, Any] = {
+            "grounds": sorted([name, ground] for name, ground in finding.grounds),
             "matches": [match_json(match) for match in matches[:kept]],
             "matches_omitted": max(0, len(matches) - kept),
             "lists": dict(submission.lists),

@@ -1,0 +1,149 @@
+"""What happens to a case after it was opened: decisions, deadlines, and the end of canaries."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from safehold.audit.model import EventDraft
+from safehold.cases import workflow
+from safehold.cases.model import (
+    Case,
+    CaseFilter,
+    CaseState,
+    DecisionRecord,
+    Ground,
+    UnknownCaseError,
+)
+from safehold.cases.notify import ReceiptMessages, tell_change
+from safehold.cases.records import Records, Transaction
+from safehold.cases.workflow import present_verdict
+from safehold.clock import Clock
+from safehold.ids import CaseId, DecisionId, IdMaker
+from safehold.vault.vault import Vault
+
+_BATCH = 200
+
+
+class CaseService:
+    """Changes cases, with their audit events and webhooks in the same transaction."""
+
+    def __init__(
+        self,
+        records: Records,
+        vault: Vault,
+        receipt_messages: ReceiptMessages,
+        ids: IdMaker,
+        clock: Clock,
+    ) -> None:
+        self._records = records
+        self._vault = vault
+        self._receipt_messages = receipt_messages
+        self._ids = ids
+        self._clock = clock
+
+    def list(self, wanted: CaseFilter) -> Sequence[Case]:
+        """Cases in the order of their ids."""
+        with self._records.read() as transaction:
+            return transaction.cases.list(wanted)
+
+    def confirm(self, case_id: CaseId, actor: str) -> Case:
+        """A person confirms what was found.
+
+        Raises:
+            UnknownCaseError, TransitionError: there is no such case, or it is not open.
+        """
+        with self._records.write() as transaction:
+            before = _find(transaction, case_id)
+            after = workflow.confirm(before, self._clock.now())
+            self._decided(transaction, before, after, actor)
+            return after
+
+    def clear(self, case_id: CaseId, actor: str, cleared: frozenset[Ground] | None = None) -> Case:
+        """A person clears a case.
+
+        Args:
+            case_id: the case.
+            actor: who decides.
+            cleared: which grounds; None for all that policy found in these bytes so far.
+
+        Raises:
+            UnknownCaseError, TransitionError: there is no such case, or it is not open.
+        """
+        with self._records.write() as transaction:
+            before = _find(transaction, case_id)
+            if cleared is None:
+                cleared = _found_grounds(transaction, case_id)
+            after = workflow.clear(before, cleared, self._clock.now())
+            self._decided(transaction, before, after, actor)
+            return after
+
+    def expire_due(self) -> int:
+        """Expire the cases whose deadline has passed; how many."""
+        expired = 0
+        while True:
+            now = self._clock.now()
+            with self._records.write() as transaction:
+                due = transaction.cases.due(now, _BATCH)
+                events = []
+                for case in due:
+                    after = workflow.expire(case, now)
+                    transaction.cases.update(after)
+                    events.append(_event("case.expired", after, "system", self._clock))
+                transaction.audit.append(events)
+            expired += len(due)
+            if len(due) < _BATCH:
+                return expired
+
+    def purge_canary(self, case_id: CaseId) -> None:
+        """Remove a canary's case, its evidence and its key; the audit log keeps its events.
+
+        Raises:
+            UnknownCaseError: there is no such case, or it is no canary's.
+        """
+        with self._records.write() as transaction:
+            case = _find(transaction, case_id)
+            if not case.canary:
+                raise UnknownCaseError
+            evidence = transaction.cases.evidence(case_id)
+            transaction.cases.delete(case_id)
+            transaction.audit.append([_event("canary.purged", case, "system", self._clock)])
+        for item in evidence:
+            self._vault.delete(item.object_name)
+        self._vault.shred(case.key_name)
+
+    def _decided(self, transaction: Transaction, before: Case, after: Case, actor: str) -> None:
+        transaction.cases.update(after)
+        verdict = present_verdict(after)
+        transaction.cases.add_decision(
+            DecisionRecord(
+                decision_id=DecisionId(self._ids()),
+                case_id=after.case_id,
+                occurrence_id=None,
+                at=after.updated,
+                actor=actor,
+                verdict=verdict,
+                reasons=(after.state.value,),
+            )
+        )
+        kind = "case.confirmed" if after.state is CaseState.CONFIRMED else "case.cleared"
+        transaction.audit.append([_event(kind, after, actor, self._clock)])
+        tell_change(transaction, before, after, after.updated, self._receipt_messages)
+
+
+def _find(transaction: Transaction, case_id: CaseId) -> Case:
+    case = transaction.cases.find(case_id, lock=True)
+    if case is None:
+        raise UnknownCaseError
+    return case
+
+
+def _found_grounds(transaction: Transaction, case_id: CaseId) -> frozenset[Ground]:
+    """All grounds of policy's decisions on a case, from what they keep."""
+    found: set[Ground] = set()
+    for decision in transaction.cases.decisions(case_id):
+        found.update((str(name), str(entry)) for name, entry in decision.details.get("grounds", ()))
+    return frozenset(found)
+
+
+def _event(kind: str, case: Case, actor: str, clock: Clock) -> EventDraft:
+    return EventDraft(kind, clock.now(), actor, case.service_id, case.case_id)
