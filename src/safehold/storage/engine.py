@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -28,6 +30,19 @@ class DatabaseError(SafeholdError):
     code: ClassVar[str] = "database"
     default_message = "The database cannot be opened."
     default_hint = "Check that it exists, that it may be written and that its disk is not full."
+
+
+@contextmanager
+def database_errors() -> Iterator[None]:
+    """The driver's errors as Safehold's."""
+    try:
+        yield
+    except sa.exc.OperationalError as error:
+        # Full, locked, unreachable: the driver's words help, and hold no data.
+        raise DatabaseError("The database failed.") from error
+    except sa.exc.SQLAlchemyError as error:
+        # PostgreSQL quotes the whole row that it refuses: nothing of that is passed on.
+        raise DatabaseError(f"The database failed ({type(error).__name__}).") from None
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,7 @@ from safehold.lists.model import (
     UnknownListError,
 )
 from safehold.storage import list_statements as sql
-from safehold.storage.engine import BEGIN, DatabaseError
+from safehold.storage.engine import BEGIN, database_errors
 from safehold.storage.schema import lists, staging_metadata
 
 READ_ROWS = 5_000
@@ -47,17 +47,17 @@ class SqlListStore:
 
     def lists(self) -> tuple[ListInfo, ...]:
         """All lists, by name."""
-        with _database_errors(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             return tuple(_info(row) for row in connection.execute(sql.SELECT_LISTS))
 
     def get(self, name: ListName) -> ListInfo:
         """One list."""
-        with _database_errors(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             return _info(_required(connection, name))
 
     def entry(self, name: ListName, entry_id: EntryId) -> Entry | None:
         """One entry in whatever state, or None."""
-        with _database_errors(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             row = connection.execute(
                 sql.SELECT_ENTRY,
                 {"of_list": _required(connection, name).list_id, "of_entry": entry_id},
@@ -74,7 +74,7 @@ class SqlListStore:
                 # One snapshot for both statements; in SQLite every transaction has one.
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
-                with _database_errors():
+                with database_errors():
                     row = _required(connection, name)
                     result = connection.execution_options(yield_per=READ_ROWS).execute(
                         sql.SELECT_ENTRIES,
@@ -119,14 +119,14 @@ class SqlListStore:
     def importing(self, name: ListName) -> Iterator[ImportSession]:
         """Begin an import into a list, which need not exist yet."""
         with self._engine.connect() as connection:
-            with _database_errors(), connection.begin():
+            with database_errors(), connection.begin():
                 # A connection of the pool may have kept some from an import that failed.
                 _drop_staging(connection)
                 staging_metadata.create_all(connection, checkfirst=False)
             try:
                 yield _SqlImportSession(connection, name, self._staging)
             finally:
-                with _database_errors():
+                with database_errors():
                     connection.rollback()
                     connection.execution_options(**{BEGIN: "DEFERRED"})
                     with connection.begin():
@@ -134,7 +134,7 @@ class SqlListStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sa.Connection]:
-        with _database_errors(), self._engine.connect() as connection:
+        with database_errors(), self._engine.connect() as connection:
             # A deferred transaction that turns to writing may find that it cannot.
             connection.execution_options(**{BEGIN: "IMMEDIATE"})
             with connection.begin():
@@ -153,13 +153,13 @@ class _SqlImportSession:
         """Put rows aside. The table is the connection's own, so no other writer waits."""
         if not rows:
             return
-        with _database_errors(), self._connection.begin():
+        with database_errors(), self._connection.begin():
             self._connection.exec_driver_sql(self._staging.insert, list(rows))
 
     def apply(self, plan: ImportPlan) -> ImportOutcome:
         """Take all staged rows over in one transaction."""
         connection = self._connection
-        with _database_errors():
+        with database_errors():
             with connection.begin():
                 if self._staging.fold is not None:
                     connection.execute(self._staging.fold)
@@ -220,19 +220,6 @@ class _SqlImportSession:
         return connection.execute(sql.LOCK_LIST, {"of_name": self._name}).one()
 
 
-@contextmanager
-def _database_errors() -> Iterator[None]:
-    """The driver's errors as Safehold's."""
-    try:
-        yield
-    except sa.exc.OperationalError as error:
-        # Full, locked, unreachable: the driver's words help, and hold no data.
-        raise DatabaseError("The database failed.") from error
-    except sa.exc.SQLAlchemyError as error:
-        # PostgreSQL quotes the whole row that it refuses: nothing of that is passed on.
-        raise DatabaseError(f"The database failed ({type(error).__name__}).") from None
-
-
 def _required(connection: sa.Connection, name: ListName) -> sa.Row[Any]:
     row = connection.execute(sql.SELECT_LIST, {"of_name": name}).one_or_none()
     if row is None:
@@ -291,7 +278,7 @@ def _entry(row: Sequence[Any]) -> Entry:
 
 
 def _entries(result: sa.CursorResult[Any]) -> Iterator[Entry]:
-    with _database_errors():
+    with database_errors():
         for rows in result.partitions():
             for row in rows:
                 yield _entry(row)

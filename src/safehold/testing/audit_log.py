@@ -1,0 +1,49 @@
+"""An audit log in memory, for tests of what stands above the port."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from safehold.audit.chain import extend
+from safehold.audit.model import GENESIS, Checkpoint, Event, EventDraft
+
+
+class MemoryAuditLog:
+    """An `AuditLog` that forgets everything with the process."""
+
+    def __init__(self) -> None:
+        self._events: list[Event] = []
+        self._checkpoints: list[Checkpoint] = []
+
+    def copy(self) -> MemoryAuditLog:
+        """An independent copy."""
+        other = MemoryAuditLog()
+        other._events = list(self._events)
+        other._checkpoints = list(self._checkpoints)
+        return other
+
+    def append(self, drafts: Sequence[EventDraft]) -> Sequence[Event]:
+        """Add events at the end, in order."""
+        events = list(extend(*self.head(), drafts))
+        self._events.extend(events)
+        return events
+
+    def head(self) -> tuple[int, bytes]:
+        """Number and hash of the last event."""
+        return (self._events[-1].seq, self._events[-1].hash) if self._events else (0, GENESIS)
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Events with larger numbers than `after`."""
+        return iter(self._events[after:])
+
+    def events_of(self, subject: str) -> Sequence[Event]:
+        """All events of one subject, in order."""
+        return [event for event in self._events if event.draft.subject == subject]
+
+    def add_checkpoint(self, checkpoint: Checkpoint) -> None:
+        """Keep a signed checkpoint."""
+        self._checkpoints.append(checkpoint)
+
+    def checkpoints(self) -> Sequence[Checkpoint]:
+        """All signed checkpoints, by number."""
+        return sorted(self._checkpoints, key=lambda checkpoint: checkpoint.seq)

@@ -1,0 +1,75 @@
+"""The unit of work in memory, for tests of what stands above the port."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from safehold.storage.engine import DatabaseError
+from safehold.testing.account_store import MemoryAccounts
+from safehold.testing.audit_log import MemoryAuditLog
+from safehold.testing.case_store import MemoryCases
+from safehold.testing.fleet_store import MemoryFleet
+from safehold.testing.outbox_store import MemoryOutbox
+
+
+@dataclass
+class MemoryTransaction:
+    """All stores of records, in memory."""
+
+    cases: MemoryCases = field(default_factory=MemoryCases)
+    accounts: MemoryAccounts = field(default_factory=MemoryAccounts)
+    audit: MemoryAuditLog = field(default_factory=MemoryAuditLog)
+    outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
+    fleet: MemoryFleet = field(default_factory=MemoryFleet)
+
+    def copy(self) -> MemoryTransaction:
+        """An independent copy."""
+        return MemoryTransaction(
+            self.cases.copy(),
+            self.accounts.copy(),
+            self.audit.copy(),
+            self.outbox.copy(),
+            self.fleet.copy(),
+        )
+
+
+class MemoryRecords:
+    """`Records` that forget everything with the process; safe to use from several threads.
+
+    A transaction works on a copy, which takes the place of what was there when it commits.
+
+    Attributes:
+        broken: while true, nothing can be read or written, as with a database that is lost.
+    """
+
+    def __init__(self) -> None:
+        self.broken = False
+        self._committed = MemoryTransaction()
+        self._writers = threading.Lock()
+
+    @contextmanager
+    def read(self) -> Iterator[MemoryTransaction]:
+        """A transaction in which nothing is written; it sees one moment."""
+        self._fail_if_broken()
+        yield self._committed.copy()
+
+    @contextmanager
+    def write(self) -> Iterator[MemoryTransaction]:
+        """A transaction that commits when it is left without an error; one at a time."""
+        with self._writers:
+            self._fail_if_broken()
+            transaction = self._committed.copy()
+            yield transaction
+            self._fail_if_broken()
+            self._committed = transaction
+
+    def check(self) -> None:
+        """Raise `DatabaseError` while `broken`."""
+        self._fail_if_broken()
+
+    def _fail_if_broken(self) -> None:
+        if self.broken:
+            raise DatabaseError
