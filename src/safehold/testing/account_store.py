@@ -15,6 +15,7 @@ from safehold.accounts.model import (
     Usage,
 )
 from safehold.ids import KeyId, ServiceId
+from safehold.storage.engine import DatabaseError
 
 
 class MemoryAccounts:
@@ -62,7 +63,7 @@ class MemoryAccounts:
     def add_key(self, key: ApiKey) -> None:
         """Add an API key."""
         if key.service_id not in self._services:
-            raise ValueError("a key of no service")
+            raise DatabaseError
         self._keys[key.key_id] = key
 
     def key(self, key_id: KeyId) -> ApiKey | None:
