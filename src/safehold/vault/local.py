@@ -24,6 +24,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
+from safehold.vault.durable import sync_folder
 from safehold.vault.interface import (
     ObjectExistsError,
     ObjectInfo,
@@ -103,7 +104,7 @@ class LocalBlobs:
                 found = False
             # Also where it is gone: whoever removed it may have been killed before its fsync.
             with contextlib.suppress(FileNotFoundError):
-                _sync_folder(path.parent)
+                sync_folder(path.parent)
         return found
 
     def replace(self, name: str, content: bytes) -> None:
@@ -117,7 +118,7 @@ class LocalBlobs:
                     if not path.exists():
                         raise ObjectMissingError
                     temporary.rename(path)
-                    _sync_folder(path.parent)
+                    sync_folder(path.parent)
             finally:
                 temporary.unlink(missing_ok=True)
 
@@ -200,7 +201,7 @@ class LocalBlobs:
         except FileExistsError:
             raise ObjectExistsError from None
         try:
-            _sync_folder(path.parent)
+            sync_folder(path.parent)
         except OSError:
             path.unlink(missing_ok=True)  # Nobody is told of it, so it must not be there.
             raise
@@ -230,13 +231,4 @@ def _make_folder(path: Path) -> None:
     """Make a folder, for this user alone, that survives a loss of power."""
     path.mkdir(mode=_FOLDER_MODE, exist_ok=True)
     # Also where it is there already: whoever made it may not have come to this.
-    _sync_folder(path.parent)
-
-
-def _sync_folder(path: Path) -> None:
-    """Make what was linked or removed in a folder survive a loss of power."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    sync_folder(path.parent)
