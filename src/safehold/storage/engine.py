@@ -114,8 +114,18 @@ def sqlite_engine(path: Path, options: SqliteOptions | None = None) -> sa.Engine
     return engine
 
 
+_POSTGRES_DURABLE = (
+    "SELECT set_config('synchronous_commit', 'on', false)"
+    " WHERE current_setting('synchronous_commit') = 'off'"
+)
+"""A server that may answer before a commit is on the disk is told not to."""
+
+
 def postgres_engine(url: str) -> sa.Engine:
     """An engine over a PostgreSQL database, by psycopg 3 (the extra `postgres`).
+
+    Commits are answered when they are on the server's disk, whatever `synchronous_commit` it
+    has by default.
 
     Args:
         url: `postgresql://...`; whatever driver it names, psycopg 3 is used.
@@ -127,7 +137,7 @@ def postgres_engine(url: str) -> sa.Engine:
         address = sa.make_url(url)
         if address.get_backend_name() != "postgresql":
             raise ValueError("no PostgreSQL address")
-        return sa.create_engine(
+        engine = sa.create_engine(
             address.set(drivername="postgresql+psycopg"),
             pool_pre_ping=True,
             hide_parameters=True,
@@ -138,3 +148,12 @@ def postgres_engine(url: str) -> sa.Engine:
             "The PostgreSQL address cannot be used.",
             hint="It reads postgresql://user@host/database, and needs psycopg[binary].",
         ) from None if isinstance(error, sa.exc.ArgumentError) else error
+
+    @event.listens_for(engine, "connect")
+    def _set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
+        cursor = connection.cursor()
+        cursor.execute(_POSTGRES_DURABLE)
+        cursor.close()
+        connection.commit()
+
+    return engine
