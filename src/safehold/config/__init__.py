@@ -1,10 +1,10 @@
 """Settings, and the only reader of the environment."""
 
+from safehold.config.ranges import RANGES
 from safehold.config.settings import (
     CONFIG_FILE,
     GROUPS,
     PREFIX,
-    RANGES,
     Settings,
     SettingsError,
     debugging,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MIB = 1024 * 1024
 
@@ -57,3 +57,47 @@ class WorkOptions:
     canary_minutes: float = 60.0
     checkpoint_minutes: float = 60.0
     check_minutes: float = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class VaultPlaces:
+    """Where evidence and wrapped keys are kept.
+
+    Attributes:
+        objects: a folder, or `s3://bucket/prefix`; empty for the folder `vault` in the home.
+        keys: the same for wrapped keys, which need backups of their own; empty for the folder
+            `keys` in the home.
+        s3_endpoint: address of the S3 service where it is not Amazon's.
+        s3_region: its region.
+        s3_access_key, s3_secret_key: credentials.
+        s3_allow_http: whether it may be called without TLS.
+        officers: file of the officers' public halves; empty for `officers.txt` in the home.
+    """
+
+    objects: str = ""
+    keys: str = ""
+    s3_endpoint: str = ""
+    s3_region: str = "us-east-1"
+    s3_access_key: str = field(default="", repr=False)
+    s3_secret_key: str = field(default="", repr=False)
+    s3_allow_http: bool = False
+    officers: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianOptions:
+    """Where the custodian listens.
+
+    Attributes:
+        socket: path of its Unix socket; empty for `custodian/custodian.sock` in the home.
+        address: `host:port` where it listens beside that, with mutual TLS; empty for nowhere.
+        certificate, key, authority: PEM files for mutual TLS.
+        timeout_seconds: how long callers wait for it.
+    """
+
+    socket: str = ""
+    address: str = ""
+    certificate: str = ""
+    key: str = ""
+    authority: str = ""
+    timeout_seconds: float = 30.0

@@ -8,7 +8,6 @@ A setting comes, first found first taken, from the command line, from an environ
 from __future__ import annotations
 
 import dataclasses
-import math
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -24,16 +23,37 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from safehold.config.doors import CustodianOptions, ServerOptions, VaultPlaces, WorkOptions
+from safehold.config.ranges import out_of_range
 from safehold.errors import UsageError
 from safehold.hashing.borders import BorderOptions
+from safehold.intake.model import IntakeOptions
 from safehold.matching.match import MatchOptions
 from safehold.media.limits import ArchiveLimits, MediaLimits
+from safehold.outbound.model import OutboundOptions
+from safehold.outbox.alarms import AlarmOptions
 from safehold.policy.model import PolicyOptions
+from safehold.policy.surfaces import SurfaceOptions
 
 PREFIX = "SAFEHOLD_"
 CONFIG_FILE = "config.toml"
-GROUPS = ("media", "archives", "borders", "matching", "policy")
+GROUPS = (
+    "media",
+    "archives",
+    "borders",
+    "matching",
+    "policy",
+    "server",
+    "work",
+    "intake",
+    "vault",
+    "custodian",
+    "outbound",
+    "alarms",
+)
 """Settings that are options classes of the packages."""
+TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions}
+"""Settings that are tables of options by name."""
 OTHER_VARIABLES = frozenset({PREFIX + "DEBUG"})
 """Variables with our prefix that are no settings."""
 
@@ -75,6 +95,15 @@ class Settings(BaseSettings):
     borders: BorderOptions = BorderOptions()
     matching: MatchOptions = MatchOptions()
     policy: PolicyOptions = PolicyOptions()
+    server: ServerOptions = ServerOptions()
+    work: WorkOptions = WorkOptions()
+    intake: IntakeOptions = IntakeOptions()
+    vault: VaultPlaces = VaultPlaces()
+    custodian: CustodianOptions = CustodianOptions()
+    outbound: OutboundOptions = OutboundOptions()
+    alarms: AlarmOptions = AlarmOptions()
+    surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
+    """Settings of surfaces, by name; `service:name` is of one service alone."""
 
     @classmethod
     def settings_customise_sources(
@@ -91,57 +120,39 @@ class Settings(BaseSettings):
         return init_settings, env_settings, toml
 
 
-RANGES: Mapping[str, tuple[float, float]] = {
-    "archives.max_depth": (0, 16),
-    "borders.tolerance": (0, 255),
-    "borders.narrow_tolerance": (0, 255),
-    "borders.stray_share": (0, 1),
-    "borders.min_share": (0, 1),
-    "borders.min_side": (5, 10_000),
-    "borders.soft_edge": (0, 100),
-    "borders.rounds": (0, 10),
-    "matching.threshold": (0, 64),
-    "matching.quality_floor": (0, 100),
-    "matching.contradiction_distance": (0, 256),
-    "media.max_frames": (1, 128),
-}
-"""Smallest and largest value of settings. Any other number must be above zero."""
-
-
-def _out_of_range(settings: Settings) -> Iterator[str]:
-    """Names of settings whose value is not possible."""
-    for group in GROUPS:
-        options = getattr(settings, group)
-        for field in dataclasses.fields(options):
-            name = f"{group}.{field.name}"
-            value = getattr(options, field.name)
-            if not isinstance(value, int | float):
-                continue
-            low, high = RANGES.get(name, (math.ulp(0.0), math.inf))
-            if not low <= value <= high or value == math.inf:
-                yield name
-
-
 def _unknown_names(home: Path) -> Iterator[str]:
     """Names in the settings file and the environment that no setting has."""
-    known: dict[str, set[str]] = {
-        group: {field.name for field in dataclasses.fields(Settings.model_fields[group].default)}
-        for group in GROUPS
-    }
+    groups = {group: type(Settings.model_fields[group].default) for group in GROUPS}
     file = home / CONFIG_FILE
     found = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
     for name, value in found.items():
         if name not in Settings.model_fields:
             yield name
-        elif name in known and isinstance(value, dict):
-            yield from (f"{name}.{inner}" for inner in value if inner not in known[name])
+        elif name in groups and isinstance(value, dict):
+            yield from (f"{name}.{inner}" for inner in value if inner not in _names(groups[name]))
+        elif name in TABLES and isinstance(value, dict):
+            yield from _unknown_in_table(name, value)
     for variable in os.environ:
         if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
             continue
         name, *inner_names = variable.removeprefix(PREFIX).lower().split("__", 1)
         inner = inner_names[0] if inner_names else None
-        if name not in Settings.model_fields or (inner and inner not in known.get(name, ())):
+        if name not in Settings.model_fields or (
+            inner and (name not in groups or inner not in _names(groups[name]))
+        ):
             yield variable
+
+
+def _names(options: type) -> set[str]:
+    return {field.name for field in dataclasses.fields(options)}
+
+
+def _unknown_in_table(table: str, value: Mapping[str, Any]) -> Iterator[str]:
+    """Unknown names in a table of tables, such as `[surfaces.public]`."""
+    for name, inner in value.items():
+        if isinstance(inner, dict):
+            unknown = inner.keys() - _names(TABLES[table])
+            yield from (f"{table}.{name}.{field}" for field in sorted(unknown))
 
 
 def load_settings(**given: Any) -> Settings:
@@ -153,7 +164,7 @@ def load_settings(**given: Any) -> Settings:
     """
     try:
         settings = Settings(**{name: value for name, value in given.items() if value is not None})
-        wrong = [*_unknown_names(settings.home), *_out_of_range(settings)]
+        wrong = [*_unknown_names(settings.home), *out_of_range(_options(settings))]
     except ValidationError as error:
         wrong = [".".join(str(part) for part in e["loc"]) for e in error.errors()]
     except pydantic_settings.SettingsError as error:
@@ -171,6 +182,15 @@ def load_settings(**given: Any) -> Settings:
             hint="docs/reference/settings.md names every setting and what it may be.",
         )
     return settings
+
+
+def _options(settings: Settings) -> Iterator[tuple[str, object]]:
+    """Every options object of the settings, with the name by which ranges know it."""
+    for group in GROUPS:
+        yield group, getattr(settings, group)
+    for table in TABLES:
+        for options in getattr(settings, table).values():
+            yield table, options
 
 
 def debugging() -> bool:

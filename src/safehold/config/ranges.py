@@ -1,0 +1,53 @@
+"""What numbers settings may be."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Iterable, Iterator, Mapping
+
+RANGES: Mapping[str, tuple[float, float]] = {
+    "archives.max_depth": (0, 16),
+    "borders.tolerance": (0, 255),
+    "borders.narrow_tolerance": (0, 255),
+    "borders.stray_share": (0, 1),
+    "borders.min_share": (0, 1),
+    "borders.min_side": (5, 10_000),
+    "borders.soft_edge": (0, 100),
+    "borders.rounds": (0, 10),
+    "matching.threshold": (0, 64),
+    "matching.quality_floor": (0, 100),
+    "matching.contradiction_distance": (0, 256),
+    "media.max_frames": (1, 128),
+    "server.body_rate": (0, math.inf),
+    "server.canary_max_age_hours": (0, math.inf),
+    "intake.min_free_bytes": (0, math.inf),
+    "intake.max_matches": (0, 5_000),
+    "intake.write_threads": (1, 256),
+    "work.canary_minutes": (0, math.inf),
+    "surfaces.max_list_age_hours": (0, math.inf),
+    "surfaces.threshold": (-1, 64),
+    "surfaces.user_per_minute": (-1, math.inf),
+    "classifiers.mark": (0, 1),
+}
+"""Smallest and largest value of settings. Any other number must be above zero, and finite."""
+
+MAY_BE_ZERO = ("budgets.",)
+"""Groups in which zero stands for no bound."""
+
+
+def out_of_range(options: Iterable[tuple[str, object]]) -> Iterator[str]:
+    """Names of settings whose value is not possible."""
+    for group, values in options:
+        assert dataclasses.is_dataclass(values)
+        for field in dataclasses.fields(values):
+            name = f"{group}.{field.name}"
+            value = getattr(values, field.name)
+            if not isinstance(value, int | float):
+                continue
+            lowest = 0.0 if name.startswith(MAY_BE_ZERO) else math.ulp(0.0)
+            low, high = RANGES.get(name, (lowest, math.inf))
+            if isinstance(value, bool):
+                continue
+            if not low <= value <= high or value == math.inf:
+                yield name
