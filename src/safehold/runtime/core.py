@@ -8,110 +8,27 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import os
-import secrets
-import stat
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 from safehold import __version__
 from safehold.clock import Clock, SystemClock
-from safehold.config import CONFIG_FILE, Settings
-from safehold.errors import SafeholdError
-from safehold.hashing.keyed import KEY_BYTES, DigestKey
+from safehold.config import Settings
+from safehold.hashing.keyed import DigestKey
 from safehold.kernels.accelerate import KernelCache, secure_folder
+from safehold.runtime.home import Home, HomeError
 
 if TYPE_CHECKING:
+    import sqlalchemy as sa
+
     from safehold.lists.service import ListService
     from safehold.matching.snapshot import Snapshot
     from safehold.media.sandbox.pool import WorkerPool
     from safehold.screening import ExamineOptions, Screening
-
-DATABASE_FILE = "safehold.db"
-SNAPSHOT_FOLDER = "snapshots"
-DIGEST_KEY_FILE = "digest.key"
-
-
-class HomeError(SafeholdError):
-    """The data folder cannot be used."""
-
-    code = "home"
-    default_message = "The data folder cannot be used."
-    default_hint = "Check that it belongs to you, or name another with --home."
-
-
-class DigestKeyError(SafeholdError):
-    """The key of the exact digests is not what it was."""
-
-    code = "digest_key"
-    default_message = "The digest key in the data folder is missing or damaged."
-    default_hint = "Restore digest.key from your backup, or remove the home and add the lists anew."
-
-
-@dataclass(frozen=True, slots=True)
-class Home:
-    """The data folder and where things lie in it."""
-
-    folder: Path
-
-    @property
-    def database(self) -> Path:
-        """The SQLite file."""
-        return self.folder / DATABASE_FILE
-
-    @property
-    def snapshots(self) -> Path:
-        """The folder of snapshots."""
-        return self.folder / SNAPSHOT_FOLDER
-
-    @property
-    def digest_key(self) -> Path:
-        """The file of the key of exact digests."""
-        return self.folder / DIGEST_KEY_FILE
-
-    def prepare(self) -> None:
-        """Make the folder with mode 0700, or check that it is ours.
-
-        Raises `HomeError`, also for a folder of other things that is open to others: closing
-        it would shut them out (`--home /tmp`).
-        """
-        try:
-            foreign = self._is_another_folder()
-            if not foreign:
-                secure_folder(self.folder)
-        except (OSError, SafeholdError) as error:
-            raise HomeError from error
-        if foreign:
-            raise HomeError(
-                "The folder named as home is open to others and holds other things.",
-                hint="Name a folder of its own with --home, or close this one: chmod 700.",
-            )
-
-    def _is_another_folder(self) -> bool:
-        if not self.folder.is_dir() or not self.folder.stat().st_mode & 0o077:
-            return False
-        ours = (self.database, self.digest_key, self.folder / CONFIG_FILE)
-        return any(self.folder.iterdir()) and not any(file.exists() for file in ours)
-
-    def load_digest_key(self) -> DigestKey:
-        """The home's key; made on first use, and never again while lists are there."""
-        self.prepare()
-        try:
-            secret = self.digest_key.read_bytes()
-        except FileNotFoundError:
-            if self.database.exists():
-                raise DigestKeyError from None
-            secret = _written_once(self.digest_key, secrets.token_bytes(KEY_BYTES))
-        except OSError as error:
-            raise DigestKeyError from error
-        if len(secret) != KEY_BYTES:
-            raise DigestKeyError
-        return DigestKey(secret)
 
 
 class Runtime:
@@ -143,16 +60,19 @@ class Runtime:
     def lists(self) -> ListService:
         """Adding, showing and opening lists."""
         from safehold.lists.service import ListService
+        from safehold.storage.list_store import SqlListStore
 
         key = self.digest_key
-        return ListService(self._list_store(), self.home.snapshots, key, self.clock)
+        return ListService(SqlListStore(self.engine), self.home.snapshots, key, self.clock)
 
-    def _list_store(self) -> Any:
+    @functools.cached_property
+    def engine(self) -> sa.Engine:
+        """The database, with its tables brought up to date."""
         from safehold.storage import engine
         from safehold.storage.digest_key import bind_digest_key
-        from safehold.storage.list_store import SqlListStore
         from safehold.storage.migrate import migrate
 
+        fingerprint = self.digest_key.fingerprint()
         database = (
             engine.postgres_engine(self.settings.database)
             if self.settings.database
@@ -160,8 +80,8 @@ class Runtime:
         )
         self._stack.callback(database.dispose)
         migrate(database)
-        bind_digest_key(database, self.digest_key.fingerprint())
-        return SqlListStore(database)
+        bind_digest_key(database, fingerprint)
+        return database
 
     @functools.cached_property
     def examine_options(self) -> ExamineOptions:
@@ -219,32 +139,3 @@ class Runtime:
         options = self.settings.matching
         matcher = Matcher(snapshots, options)
         return Screening(matcher, options.quality_floor, self.settings.policy)
-
-
-def _written_once(path: Path, content: bytes) -> bytes:
-    """Write a small secret file, whole or not at all, on the disk when this returns.
-
-    Where another process was faster, what it wrote stands, and is what is returned.
-    """
-    fresh = path.with_name(f"{path.name}.{os.getpid()}.new")
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-    try:
-        os.fchmod(descriptor, stat.S_IRUSR | stat.S_IWUSR)
-        os.write(descriptor, content)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-    try:
-        os.link(fresh, path)
-    except FileExistsError:
-        return path.read_bytes()
-    except OSError:
-        fresh.replace(path)  # a file system without links
-    finally:
-        fresh.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
-    return content
