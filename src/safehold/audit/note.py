@@ -41,6 +41,7 @@ _DASH = "\N{EM DASH} "
 _ORIGIN_LINE = re.compile(rf"{ORIGIN}[0-9a-f]{{{2 * LOG_ID_BYTES}}}")
 _NUMBER = re.compile(r"0|[1-9][0-9]{0,15}")
 _NAME = re.compile(r"[^\s+]{1,200}")
+_SIGNATURES = re.compile(rf"(?:{_DASH}[^\s+]{{1,200}} [A-Za-z0-9+/]+={{0,2}}\n)+")
 
 
 class NoteError(AuditError):
@@ -120,7 +121,7 @@ def read_checkpoint(note: str) -> Checkpoint:
     """
     text, separator, signatures = note.partition("\n\n")
     lines = text.split("\n")
-    if not separator or len(lines) != 4 or not signatures.endswith("\n"):
+    if not separator or len(lines) != 4 or not _SIGNATURES.fullmatch(signatures):
         raise NoteError
     origin, number, encoded, moment = lines
     if not _ORIGIN_LINE.fullmatch(origin) or not _NUMBER.fullmatch(number):
