@@ -48,15 +48,56 @@ class WorkOptions:
 
     Attributes:
         tick_seconds: how often it is looked what is due.
+        deliver_seconds: how often webhooks and alarms that wait are sent.
+        deadline_minutes: how often cases whose deadline has passed are expired.
         canary_minutes: how often canaries go through every server; 0 for never.
+        canary_retry_minutes: how soon a server whose canary failed gets the next.
+        canary_seconds: how long one call of a canary may take.
+        canary_list_seconds: how long a canary waits for a server to open the canaries' list.
+        canary_surface: the surface on which canaries ask.
+        canary_ca_file: PEM file of authorities that servers' certificates are checked against
+            instead of the system's; empty for those.
+        canary_tls_name: the name that servers' certificates have, where it is not that of the
+            address at which a server can be reached; empty for that of the address.
+        servers: how many servers are expected to run; fewer are alarmed as a failed canary. 0
+            where none are.
         checkpoint_minutes: how often the custodian signs the audit log.
         check_minutes: how often lists, space and the custodian are looked at for alarms.
+        forget_minutes: how often what is not needed any more is forgotten.
+        forget_rows: how many rows are forgotten in one transaction.
+        message_days: how long messages that were sent or given up are kept.
+        usage_minutes: how long it is kept how much of a budget was used.
+        server_hours: how long a server that does not run any more is remembered.
+        jitter: by which share of its period a job may come early, so that several processes do
+            not do everything at the same moment.
+        retry_seconds: how soon a job that failed is tried again; twice as long each time, up to
+            its period or a minute, whichever is longer.
+        slow_job_seconds: after how long a job that still runs is logged as slow.
+        shutdown_seconds: how long jobs that are under way may take when the process ends.
     """
 
     tick_seconds: float = 1.0
+    deliver_seconds: float = 1.0
+    deadline_minutes: float = 1.0
     canary_minutes: float = 60.0
+    canary_retry_minutes: float = 5.0
+    canary_seconds: float = 15.0
+    canary_list_seconds: float = 20.0
+    canary_surface: str = "public"
+    canary_ca_file: str = ""
+    canary_tls_name: str = ""
+    servers: int = 1
     checkpoint_minutes: float = 60.0
     check_minutes: float = 5.0
+    forget_minutes: float = 10.0
+    forget_rows: int = 1_000
+    message_days: float = 30.0
+    usage_minutes: float = 60.0
+    server_hours: float = 24.0
+    jitter: float = 0.1
+    retry_seconds: float = 5.0
+    slow_job_seconds: float = 300.0
+    shutdown_seconds: float = 20.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,8 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "intake.max_matches": (0, 5_000),
     "intake.write_threads": (1, 256),
     "work.canary_minutes": (0, math.inf),
+    "work.jitter": (0, 1),
+    "work.servers": (0, math.inf),
     "surfaces.max_list_age_hours": (0, math.inf),
     "surfaces.threshold": (-1, 64),
     "surfaces.user_per_minute": (-1, math.inf),
