@@ -120,7 +120,10 @@ def unseal(identities: Sequence[Identity], sealed: bytes) -> bytes:
 
 
 def seal_stream(recipients: Sequence[str], reader: Reader, writer: Writer) -> None:
-    """Encrypt a stream. What the reader or the writer raises is raised here."""
+    """Encrypt a stream. What the reader or the writer raises is raised here.
+
+    An `OSError` of the reader is raised as `VaultError`.
+    """
     source, sink = _Source(reader), _Sink(writer)
     try:
         pyrage.encrypt_io(source, sink, _recipients(recipients))
@@ -153,6 +156,11 @@ class _Source:
     def read(self, size: int = -1) -> bytes:
         try:
             return self._reader.read(size)
+        except OSError as error:
+            # Only a writer's own errors go on as they are; what cannot be read is the vault's.
+            self.failure = VaultError()
+            self.failure.__cause__ = error
+            raise
         except BaseException as error:
             self.failure = error
             raise

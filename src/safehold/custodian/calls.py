@@ -1,0 +1,116 @@
+"""The custodian's calls as they come over the wire: from JSON to the port and back. No I/O."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from safehold.custodian.interface import Access, Custodian, RequestError
+from safehold.custodian.protocol import MAX_KEYS, VERSION
+from safehold.vault.sealing import Writer
+
+WITH_BYTES = frozenset({"sign", "open_sealed"})
+"""Calls that a binary frame belongs to."""
+
+_Handler = Callable[[Custodian, "Call"], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call.
+
+    Attributes:
+        name: which.
+        arguments: of the JSON frame.
+        content: of the binary frame; empty for calls without.
+        output: takes what the call streams.
+    """
+
+    name: str
+    arguments: Mapping[str, Any]
+    content: bytes
+    output: Writer
+
+    def text(self, name: str) -> str:
+        """An argument that is a text. Raises `RequestError`."""
+        value = self.arguments.get(name)
+        if not isinstance(value, str):
+            raise RequestError
+        return value
+
+    def texts(self, name: str) -> list[str]:
+        """An argument that is a list of at most `MAX_KEYS` texts. Raises `RequestError`."""
+        value = self.arguments.get(name)
+        if not isinstance(value, list) or len(value) > MAX_KEYS:
+            raise RequestError
+        if not all(isinstance(item, str) for item in value):
+            raise RequestError
+        return value
+
+    def access(self) -> Access:
+        """On whose behalf. Raises `RequestError`."""
+        return Access(*(self.text(field.name) for field in dataclasses.fields(Access)))
+
+
+def needs_bytes(arguments: Mapping[str, Any]) -> bool:
+    """Whether a binary frame follows; checks name and version. Raises `RequestError`."""
+    name = arguments.get("call")
+    if arguments.get("version") != VERSION or not isinstance(name, str) or name not in _HANDLERS:
+        raise RequestError
+    return name in WITH_BYTES
+
+
+def carry_out(custodian: Custodian, call: Call) -> dict[str, Any]:
+    """Carry out a call that `needs_bytes` let pass; returns its answer's JSON."""
+    return {"ok": dict(_HANDLERS[call.name](custodian, call))}
+
+
+def _status(custodian: Custodian, _: Call) -> Mapping[str, Any]:
+    return dataclasses.asdict(custodian.status())
+
+
+def _public_key(custodian: Custodian, _: Call) -> Mapping[str, Any]:
+    return {"key": str(custodian.public_key())}
+
+
+def _sign(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    return {"signature": custodian.sign(call.content).hex()}
+
+
+def _check(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    checked = custodian.check(call.access(), call.text("object_name"))
+    return {"sha256": checked.sha256.hex(), "size": checked.size}
+
+
+def _export(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    name, recipient = call.text("object_name"), call.text("recipient")
+    return {"size": custodian.export(call.access(), name, recipient, call.output)}
+
+
+def _open_sealed(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    sealed = custodian.open_sealed(call.access(), call.content, call.text("recipient"))
+    call.output.write(sealed)
+    return {"size": len(sealed)}
+
+
+def _rewrap(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    names = call.texts("key_names")
+    return dataclasses.asdict(custodian.rewrap(names, call.text("actor"), call.text("reason")))
+
+
+def _shred(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    return {"found": custodian.shred(call.access())}
+
+
+_HANDLERS: dict[str, _Handler] = {
+    "status": _status,
+    "public_key": _public_key,
+    "sign": _sign,
+    "check": _check,
+    "export": _export,
+    "open_sealed": _open_sealed,
+    "rewrap": _rewrap,
+    "shred": _shred,
+}

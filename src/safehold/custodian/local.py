@@ -1,0 +1,236 @@
+"""The custodian itself: it holds the officers' identities in memory.
+
+It belongs into a process of its own (`server`); others reach it through `client`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import BinaryIO
+
+import safehold
+from safehold.audit.model import Detail, EventDraft
+from safehold.audit.note import NoteKey
+from safehold.clock import Clock
+from safehold.custodian.interface import (
+    Access,
+    Checked,
+    CustodianError,
+    RequestError,
+    Rewrapped,
+    RewrapRefusedError,
+    Status,
+    UnknownRecipientError,
+    check_purpose,
+)
+from safehold.custodian.signing import CheckpointSigner
+from safehold.vault.interface import BlobStore, KeyStore, ObjectMissingError, VaultError
+from safehold.vault.naming import is_object_name
+from safehold.vault.officers import OfficersFile
+from safehold.vault.pipes import read_from
+from safehold.vault.sealing import (
+    DamagedError,
+    Identity,
+    KeyMismatchError,
+    Writer,
+    seal,
+    seal_stream,
+    unseal,
+    unseal_stream,
+)
+from safehold.vault.vault import wrap
+
+MAX_WRAPPED_BYTES = 64 * 1024
+"""Largest wrapped key that is read: one for 64 officers has about 7 KiB."""
+
+
+@dataclass(frozen=True, slots=True)
+class CustodianParts:
+    """What the custodian works with.
+
+    Attributes:
+        identities: of officers; one is enough.
+        objects, keys: the vault's stores.
+        officers: to whom keys are wrapped. Only the operator may write to the file.
+        recipients: to whom it may export beside the officers. The same holds.
+        signer: of checkpoints.
+        audit: appends an event; it is on the disk when this returns.
+        clock: the present moment.
+    """
+
+    identities: Sequence[Identity] = field(repr=False)
+    objects: BlobStore
+    keys: KeyStore
+    officers: OfficersFile
+    recipients: OfficersFile
+    signer: CheckpointSigner
+    audit: Callable[[EventDraft], None]
+    clock: Clock
+
+
+class LocalCustodian:
+    """A `Custodian` in this process."""
+
+    def __init__(self, parts: CustodianParts) -> None:
+        if not parts.identities:
+            raise CustodianError("The custodian needs the identity of an officer.")
+        self._parts = parts
+
+    def status(self) -> Status:
+        """See `Custodian.status`."""
+        present = [officer.recipient for officer in self._parts.officers.read()]
+        return Status(
+            identities=len(self._parts.identities),
+            officers=len(present),
+            holds_officer=self._holds_one_of(present),
+            software=safehold.__version__,
+        )
+
+    def public_key(self) -> NoteKey:
+        """See `Custodian.public_key`."""
+        return self._parts.signer.key
+
+    def sign(self, text: bytes) -> bytes:
+        """See `Custodian.sign`."""
+        return self._parts.signer.sign(text)
+
+    def check(self, access: Access, object_name: str) -> Checked:
+        """See `Custodian.check`."""
+        identity = self._case_identity(access)
+        hashed = _Hashed()
+        with self._parts.objects.open(_name(object_name)) as stream:
+            self._append("custodian.checked", access, object=object_name)
+            unseal_stream([identity], stream, hashed)
+        return Checked(hashed.digest.digest(), hashed.size)
+
+    def export(self, access: Access, object_name: str, recipient: str, output: Writer) -> int:
+        """See `Custodian.export`."""
+        name = self._recipient_name(recipient)
+        identity = self._case_identity(access)
+        counted = _Counted(output)
+        with self._parts.objects.open(_name(object_name)) as stream:
+
+            def produce(plain: BinaryIO) -> None:
+                unseal_stream([identity], stream, plain)
+
+            self._append("custodian.exported", access, object=object_name, recipient=name)
+            # The plaintext passes through a pipe, and a failed decryption fails the encryption:
+            # a part is never taken for the whole.
+            with read_from(produce) as plain:
+                seal_stream([recipient], plain, counted)
+        return counted.size
+
+    def open_sealed(self, access: Access, sealed: bytes, recipient: str) -> bytes:
+        """See `Custodian.open_sealed`."""
+        name = self._recipient_name(recipient)
+        identity = self._case_identity(access)
+        content = unseal([identity], sealed)
+        self._append("custodian.opened", access, recipient=name)
+        return seal([recipient], content)
+
+    def rewrap(self, key_names: Sequence[str], actor: str, reason: str) -> Rewrapped:
+        """See `Custodian.rewrap`."""
+        check_purpose(actor, reason)
+        parts = self._parts
+        names = [_name(name) for name in key_names]
+        present = parts.officers.read()
+        recipients = [officer.recipient for officer in present]
+        if not self._holds_one_of(recipients):
+            raise RewrapRefusedError
+        data: dict[str, Detail] = {
+            "reason": reason,
+            "keys": len(names),
+            "officers": tuple(officer.name or officer.recipient for officer in present),
+        }
+        parts.audit(EventDraft("custodian.rewrapped", parts.clock.now(), actor, data=data))
+        parts.signer.rewrap(recipients)
+        total = Rewrapped(0, 0, 0)
+        for name in names:
+            total += self._rewrap_one(name, recipients)
+        return total
+
+    def _rewrap_one(self, name: str, recipients: Sequence[str]) -> Rewrapped:
+        try:
+            identity = self._unwrap(name)
+            wrapped = wrap(identity, recipients)
+            # What takes the place of the only copy was opened once before.
+            if unseal(self._parts.identities, wrapped) != f"{identity.secret}\n".encode("ascii"):
+                return Rewrapped(0, 0, 1)
+            self._parts.keys.replace(name, wrapped)
+        except ObjectMissingError:
+            return Rewrapped(0, 1, 0)
+        except (VaultError, OSError):
+            return Rewrapped(0, 0, 1)
+        return Rewrapped(1, 0, 0)
+
+    def shred(self, access: Access) -> bool:
+        """See `Custodian.shred`."""
+        self._append("custodian.shredded", access)
+        return self._parts.keys.delete(access.key_name)
+
+    def _case_identity(self, access: Access) -> Identity:
+        return self._unwrap(access.key_name)
+
+    def _unwrap(self, name: str) -> Identity:
+        with self._parts.keys.open(name) as stream:
+            wrapped = stream.read(MAX_WRAPPED_BYTES)
+        secret = unseal(self._parts.identities, wrapped)
+        try:
+            return Identity.parse(secret.decode("ascii"))
+        except (UnicodeDecodeError, KeyMismatchError):
+            raise DamagedError("A wrapped key holds no age identity.") from None
+
+    def _holds_one_of(self, recipients: Sequence[str]) -> bool:
+        return any(identity.recipient in recipients for identity in self._parts.identities)
+
+    def _recipient_name(self, recipient: str) -> str:
+        for known in (*self._parts.recipients.read(), *self._parts.officers.read()):
+            if known.recipient == recipient:
+                return known.name or known.recipient
+        raise UnknownRecipientError
+
+    def _append(self, kind: str, access: Access, **more: str) -> None:
+        data: dict[str, Detail] = {"key": access.key_name, "reason": access.reason, **more}
+        now = self._parts.clock.now()
+        self._parts.audit(EventDraft(kind, now, access.actor, subject=access.case_id, data=data))
+
+
+def _name(name: str) -> str:
+    """A name that came from a caller. Raises `RequestError`."""
+    if not is_object_name(name):
+        raise RequestError
+    return name
+
+
+class _Hashed:
+    """Takes plaintext, and keeps its hash and length alone."""
+
+    def __init__(self) -> None:
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def write(self, content: bytes, /) -> int:
+        self.digest.update(content)
+        self.size += len(content)
+        return len(content)
+
+    def flush(self) -> None:
+        pass
+
+
+class _Counted:
+    """Passes on and counts."""
+
+    def __init__(self, output: Writer) -> None:
+        self.size = 0
+        self._output = output
+
+    def write(self, content: bytes, /) -> int:
+        self._output.write(content)
+        self.size += len(content)
+        return len(content)
+
+    def flush(self) -> None:
+        self._output.flush()

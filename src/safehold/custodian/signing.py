@@ -1,0 +1,179 @@
+"""The key that signs checkpoints of the audit log, and what it may sign.
+
+    checkpoint.key.age    the Ed25519 private key (PKCS #8, PEM), encrypted to the officers
+    checkpoint.pub        the public half, as a line of text (`safehold.audit.note.NoteKey`)
+    checkpoint.last       JSON: for each log's id the number and hash of its last checkpoint
+
+A log only grows. So no checkpoint is signed that is shorter than the last one of the same log,
+or has another hash at the same length: a stolen server could otherwise have a rewritten log
+signed. What was signed last is on the disk before the signature is given out.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safehold.audit.model import Checkpoint
+from safehold.audit.note import NoteError, NoteKey, read_checkpoint
+from safehold.custodian.interface import CheckpointRefusedError, CustodianError
+from safehold.errors import UsageError
+from safehold.vault.durable import create_file, replace_file
+from safehold.vault.sealing import Identity, seal, unseal
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+KEY_FILE = "checkpoint.key.age"
+PUBLIC_FILE = "checkpoint.pub"
+LAST_FILE = "checkpoint.last"
+MAX_TEXT_BYTES = 1024
+_MAX_FILE_BYTES = 64 * 1024
+
+
+class CheckpointKeyError(CustodianError):
+    """The key that signs checkpoints is missing or cannot be opened."""
+
+    code = "custodian_checkpoint_key"
+    default_message = "The key that signs checkpoints cannot be opened."
+    default_hint = "Restore checkpoint.key.age and checkpoint.pub, or start with another officer."
+
+
+def new_checkpoint_key(folder: Path, name: str, officers: Sequence[str]) -> NoteKey:
+    """Make the key that signs checkpoints, durably.
+
+    Args:
+        folder: the custodian's folder; it is there.
+        name: of the key, as it stands in signed notes.
+        officers: recipients to whom the private half is encrypted.
+
+    Raises:
+        UsageError: there is a key already.
+        CheckpointKeyError: it cannot be written.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    private = Ed25519PrivateKey.generate()
+    key = NoteKey(name, private.public_key().public_bytes_raw())
+    try:
+        # The public half is last: where it is, the private one is.
+        create_file(folder / KEY_FILE, seal(officers, _pem(private)))
+        create_file(folder / PUBLIC_FILE, f"{key}\n".encode("ascii"))
+    except FileExistsError:
+        raise UsageError("There is a key that signs checkpoints already.") from None
+    except OSError as error:
+        raise CheckpointKeyError("The key that signs checkpoints cannot be written.") from error
+    return key
+
+
+class CheckpointSigner:
+    """Signs checkpoints, each further on than the last.
+
+    Args:
+        folder: where the files are.
+        identities: one of them opens the private half.
+
+    Raises:
+        CheckpointKeyError: it is missing or does not fit.
+        KeyMismatchError: none of the identities opens it.
+    """
+
+    def __init__(self, folder: Path, identities: Sequence[Identity]) -> None:
+        self._folder = folder
+        self._lock = threading.Lock()
+        self._private = _private_key(unseal(identities, _content(folder / KEY_FILE)))
+        self.key = _public_key(_content(folder / PUBLIC_FILE))
+        if self._private.public_key().public_bytes_raw() != self.key.public:
+            raise CheckpointKeyError("The two halves of the key that signs checkpoints differ.")
+
+    def sign(self, text: bytes) -> bytes:
+        """64 bytes of Ed25519 (RFC 8032) over a checkpoint's text. See `Custodian.sign`."""
+        log, checkpoint = _parse(text)
+        end = (checkpoint.seq, checkpoint.hash.hex())
+        with self._lock:
+            ends = self._ends()
+            if log in ends and end != ends[log] and end[0] <= ends[log][0]:
+                raise CheckpointRefusedError(
+                    "The log is shorter than the last checkpoint says, or was altered."
+                )
+            ends[log] = end
+            try:
+                replace_file(self._folder / LAST_FILE, json.dumps(ends, sort_keys=True).encode())
+            except OSError as error:
+                raise CustodianError("The custodian's folder cannot be written.") from error
+        return self._private.sign(text)
+
+    def rewrap(self, officers: Sequence[str]) -> None:
+        """Encrypt the private half to other officers. Raises `CheckpointKeyError`."""
+        try:
+            replace_file(self._folder / KEY_FILE, seal(officers, _pem(self._private)))
+        except OSError as error:
+            raise CheckpointKeyError("The key that signs checkpoints cannot be written.") from error
+
+    def _ends(self) -> dict[str, tuple[int, str]]:
+        path = self._folder / LAST_FILE
+        with contextlib.suppress(FileNotFoundError):
+            try:
+                content = json.loads(path.read_bytes())
+                return {str(log): (int(seq), str(end)) for log, (seq, end) in content.items()}
+            except (ValueError, TypeError, AttributeError) as error:
+                # To sign without knowing the last one would undo what the file is for.
+                raise CustodianError("checkpoint.last is damaged.") from error
+        return {}
+
+
+def _parse(text: bytes) -> tuple[str, Checkpoint]:
+    """The log's id and what the text says of it. Raises `CheckpointRefusedError`."""
+    try:
+        if len(text) > MAX_TEXT_BYTES or not text.endswith(b"\n"):
+            raise CheckpointRefusedError
+        plain = text.decode("ascii")
+        # A note is the text, an empty line and signatures, which are not there yet.
+        checkpoint = read_checkpoint(f"{plain}\n-\n")
+        if checkpoint.note != f"{plain}\n-\n" or "\n\n" in plain:
+            raise CheckpointRefusedError
+    except (UnicodeDecodeError, NoteError) as error:
+        raise CheckpointRefusedError from error
+    return plain.partition("\n")[0].rpartition("/")[2], checkpoint
+
+
+def _content(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(_MAX_FILE_BYTES)
+    except OSError as error:
+        raise CheckpointKeyError from error
+
+
+def _public_key(content: bytes) -> NoteKey:
+    try:
+        return NoteKey.parse(content.decode("ascii"))
+    except (UnicodeDecodeError, NoteError) as error:
+        raise CheckpointKeyError from error
+
+
+def _private_key(pem: bytes) -> Ed25519PrivateKey:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key
+
+    try:
+        key = load_pem_private_key(pem, password=None)
+    except ValueError:
+        raise CheckpointKeyError from None
+    if not isinstance(key, Ed25519PrivateKey):
+        raise CheckpointKeyError
+    return key
+
+
+def _pem(private: Ed25519PrivateKey) -> bytes:
+    from cryptography.hazmat.primitives.serialization import (
+        Encoding,
+        NoEncryption,
+        PrivateFormat,
+    )
+
+    return private.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
