@@ -9,12 +9,17 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from safehold.audit.model import GENESIS
+from safehold.cases.records import Records
 from safehold.lists.interface import ListStore
 from safehold.storage.engine import postgres_engine, sqlite_engine
 from safehold.storage.list_store import SqlListStore
 from safehold.storage.migrate import migrate
+from safehold.storage.records import SqlRecords
 from safehold.storage.schema import metadata
+from safehold.storage.schema_audit import audit_head
 from safehold.testing.list_store import MemoryListStore
+from safehold.testing.records import MemoryRecords
 from tests.storage.postgres import find_binaries, missing_is_failure, running_server
 
 
@@ -56,7 +61,24 @@ def store(request: pytest.FixtureRequest) -> ListStore:
         return MemoryListStore()
     engine: sa.Engine = request.getfixturevalue(request.param)
     if request.param == "postgres":
-        with engine.begin() as connection:
-            for table in reversed(metadata.sorted_tables):
-                connection.execute(table.delete())
+        empty(engine)
     return SqlListStore(engine)
+
+
+@pytest.fixture(params=["memory", "sqlite", "postgres"])
+def records(request: pytest.FixtureRequest) -> Records:
+    """Empty records of each kind."""
+    if request.param == "memory":
+        return MemoryRecords()
+    engine: sa.Engine = request.getfixturevalue(request.param)
+    if request.param == "postgres":
+        empty(engine)
+    return SqlRecords(engine)
+
+
+def empty(engine: sa.Engine) -> None:
+    """Bring a database to what the migrations leave."""
+    with engine.begin() as connection:
+        for table in reversed(metadata.sorted_tables):
+            connection.execute(table.delete())
+        connection.execute(sa.insert(audit_head), {"slot": 1, "seq": 0, "hash": GENESIS})
