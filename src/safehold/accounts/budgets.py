@@ -25,6 +25,7 @@ import datetime as dt
 import enum
 import heapq
 import math
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -36,6 +37,11 @@ WINDOW_SECONDS: Final = 60
 
 DEFAULT_SUBJECTS: Final = 100_000
 """Subjects that are counted apart in one window, unless the settings say otherwise."""
+
+
+Charge = tuple[bytes, int]
+"""What one call takes from one budget: its subject, a keyed digest (16 bytes) of whose budget it
+is and for which calls, and its limit a minute; 0 is without bound, and then nothing is counted."""
 
 
 class Call(enum.StrEnum):
@@ -102,23 +108,8 @@ class BudgetOptions:
         }[call]
 
 
-@dataclass(frozen=True, slots=True)
-class Spend:
-    """What one call takes from one budget.
-
-    Attributes:
-        subject: keyed digest (16 bytes) of whose budget it is and for which call.
-        limit: of this budget, a minute; 0 is without bound, and then nothing is counted.
-        cost: how much is taken. What costs more than `limit` is never allowed.
-    """
-
-    subject: bytes
-    limit: int
-    cost: int = 1
-
-
 class Budgets:
-    """The counters of one process. For one thread at a time.
+    """The counters of one process; safe to use from several threads.
 
     Args:
         subjects: most subjects that are counted in one window (rule 3).
@@ -126,6 +117,7 @@ class Budgets:
 
     def __init__(self, subjects: int = DEFAULT_SUBJECTS) -> None:
         self._most = subjects
+        self._lock = threading.Lock()
         self._window = 0
         self._present = _Counts(subjects)
         self._previous = _Counts(subjects)
@@ -138,45 +130,56 @@ class Budgets:
         """The first window whose counts still matter; older ones can be forgotten."""
         return self._window - 1
 
-    def spend(self, spends: Sequence[Spend], now: dt.datetime) -> int:
-        """Take from several budgets, from all or from none.
+    def spend(self, charges: Sequence[Charge], now: dt.datetime) -> int:
+        """Take from several budgets, from all or from none. The same subject twice costs twice.
 
         Returns:
             0 where it is allowed, and counted; otherwise after how many whole seconds, at least
             one, asking again may help (`Retry-After`).
         """
-        passed = self._move_to(now)
-        bounded = [spend for spend in spends if spend.limit > 0]
-        wait = max((self._wait(spend, passed) for spend in bounded), default=0.0)
-        if wait > 0:
-            return max(1, math.ceil(wait))
-        for spend in bounded:
-            gone = self._present.add(spend.subject, spend.cost)
-            self._dirty.add((spend.subject, self._window))
-            if gone is not None:
-                self._dirty.discard((gone, self._window))
+        wanted: dict[bytes, tuple[int, int]] = {}
+        for subject, limit in charges:
+            if limit > 0:
+                cost, least = wanted.get(subject, (0, limit))
+                wanted[subject] = (cost + 1, min(least, limit))
+        with self._lock:
+            passed = self._move_to(now)
+            wait = 0.0
+            for subject, (cost, limit) in wanted.items():
+                wait = max(wait, self._wait(subject, limit - cost, passed))
+            if wait > 0:
+                return max(1, math.ceil(wait))
+            for subject, (cost, _) in wanted.items():
+                gone = self._present.add(subject, cost)
+                self._dirty.add((subject, self._window))
+                if gone is not None:
+                    self._dirty.discard((gone, self._window))
         return 0
 
     def export(self, now: dt.datetime) -> list[Usage]:
         """What was used in each window, where it has changed since it was last `exported`."""
-        self._move_to(now)
-        counts = {self._window: self._present, self._window - 1: self._previous}
-        return [
-            Usage(subject, window, counts[window].get(subject)) for subject, window in self._dirty
-        ]
+        with self._lock:
+            self._move_to(now)
+            counts = self._by_window()
+            return [Usage(subject, w, counts[w].get(subject)) for subject, w in self._dirty]
 
     def exported(self, usage: Sequence[Usage]) -> None:
-        """What `export` gave is written. (If writing fails it is given again.)"""
-        counts = {self._window: self._present, self._window - 1: self._previous}
-        for used in usage:
-            of_window = counts.get(used.window)
-            if of_window is None or of_window.get(used.subject) == used.count:
-                self._dirty.discard((used.subject, used.window))
+        """What `export` gave is written. (If writing fails, it is given again the next time.)"""
+        with self._lock:
+            counts = self._by_window()
+            for used in usage:
+                of_window = counts.get(used.window)
+                if of_window is None or of_window.get(used.subject) == used.count:
+                    self._dirty.discard((used.subject, used.window))
 
     def absorb(self, usage: Sequence[Usage]) -> None:
         """Take in what all other processes together have used; it replaces what they had."""
-        self._others_present = self._largest(usage, self._window)
-        self._others_previous = self._largest(usage, self._window - 1)
+        with self._lock:
+            self._others_present = self._largest(usage, self._window)
+            self._others_previous = self._largest(usage, self._window - 1)
+
+    def _by_window(self) -> dict[int, _Counts]:
+        return {self._window: self._present, self._window - 1: self._previous}
 
     def _largest(self, usage: Sequence[Usage], window: int) -> dict[bytes, int]:
         counts = {used.subject: used.count for used in usage if used.window == window}
@@ -202,14 +205,12 @@ class Budgets:
         self._dirty = {(s, w) for s, w in self._dirty if steps == 1 and w == self._window - 1}
         return passed / WINDOW_SECONDS
 
-    def _wait(self, spend: Spend, passed: float) -> float:
-        """Seconds until a spend would be allowed; 0 where it is allowed now."""
-        subject = spend.subject
+    def _wait(self, subject: bytes, room: int, passed: float) -> float:
+        """Seconds until a subject has no more than `room` on its account; 0 where it is so now."""
         previous = self._previous.get(subject) + self._others_previous.get(subject, 0)
         present = self._present.get(subject) + self._others_present.get(subject, 0)
-        room = spend.limit - spend.cost
         if present <= room:
-            # Allowed as soon as `previous * (1 - f) <= room - present`.
+            # As soon as `previous * (1 - f) <= room - present`.
             at = _share_passed(previous, room - present)
             return max(0.0, at - passed) * WINDOW_SECONDS
         # Not in this window; in the next one the present counts are the previous ones.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 
+from safehold.accounts.budgets import Budgets
 from safehold.accounts.interface import AccountStore
 from safehold.accounts.keys import SECRET_BYTES, KeyTerms, make_key
 from safehold.accounts.model import (
@@ -16,7 +18,6 @@ from safehold.accounts.model import (
     ServiceNameError,
     UnknownKeyError,
     UnknownServiceError,
-    Usage,
     service_name,
 )
 from safehold.accounts.records import AccountRecords
@@ -173,22 +174,30 @@ class AccountService:
         )
 
 
-def share_usage(
-    records: AccountRecords, server: str, usage: Sequence[Usage], since_window: int
-) -> Sequence[Usage]:
+def exchange_usage(
+    records: AccountRecords, server: str, budgets: Budgets, now: dt.datetime
+) -> None:
     """Tell what a server process has used of budgets, and learn what all others have.
+
+    To be called about once a second, in a thread: it blocks. Where nothing was used since the
+    last time, nothing is written.
 
     Args:
         records: where usage is kept.
         server: the process's id.
-        usage: from `Budgets.export`; without any, nothing is written.
-        since_window: `Budgets.since_window`.
+        budgets: its counters.
+        now: the present moment.
+
+    Raises:
+        SafeholdError: the database failed. What was to be told is told the next time.
     """
-    opened = records.write() if usage else records.read()
-    with opened as transaction:
+    usage = budgets.export(now)
+    with records.write() if usage else records.read() as transaction:
         if usage:
             transaction.accounts.add_usage(server, usage)
-        return transaction.accounts.usage_of_others(server, since_window)
+        others = transaction.accounts.usage_of_others(server, budgets.since_window)
+    budgets.exported(usage)
+    budgets.absorb(others)
 
 
 def _required(accounts: AccountStore, name: str) -> Service:
