@@ -1,0 +1,235 @@
+"""The parts of the screening service: what `serve`, `work` and their commands are joined from."""
+
+from __future__ import annotations
+
+import functools
+import shutil
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from safehold import __version__
+from safehold.cases.commit import GroupCommit
+from safehold.cases.names import KeyedNames
+from safehold.cases.receipt import ReceiptSealer
+from safehold.cases.service import CaseService
+from safehold.ids import IdMaker
+from safehold.intake.parts import IntakeParts
+from safehold.intake.receipts import Receipts
+from safehold.intake.recorder import Recorder
+from safehold.intake.statements import Statements
+from safehold.outbox.alarms import messages_for_alarm
+from safehold.outbox.model import Alarm, Message
+from safehold.outbox.webhooks import ReceiptMessages, SecretSealer, WebhookService
+from safehold.policy.surfaces import Surfaces
+from safehold.runtime.core import Runtime
+from safehold.runtime.home import HomeError
+from safehold.vault.officers import OfficersFile
+from safehold.vault.vault import Vault
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from safehold.accounts.authenticator import Authenticator
+    from safehold.accounts.service import AccountService
+    from safehold.cases.records import Records
+    from safehold.vault.interface import KeyStore
+
+ROOM_SECONDS = 2.0
+"""For how long the free space that was read is believed."""
+
+
+class NotReadyHomeError(HomeError):
+    """The home was not made ready for the service."""
+
+    code = "not_initialised"
+    default_message = "This home is not set up for the service yet."
+    default_hint = "Run: safehold init --officer-key FILE"
+
+
+class ServiceRuntime(Runtime):
+    """All parts of the service in one home, made on demand in the thread that owns it."""
+
+    @functools.cached_property
+    def records(self) -> Records:
+        """Cases, accounts, audit log, outbox and fleet."""
+        from safehold.storage.records import SqlRecords
+
+        return SqlRecords(self.engine)
+
+    @functools.cached_property
+    def ids(self) -> IdMaker:
+        """Makes ids."""
+        return IdMaker(self.clock)
+
+    @functools.cached_property
+    def names(self) -> KeyedNames:
+        """Keyed names."""
+        return KeyedNames(self.digest_key)
+
+    @functools.cached_property
+    def officers(self) -> OfficersFile:
+        """The officers' public halves."""
+        chosen = self.settings.vault.officers
+        return OfficersFile(Path(chosen) if chosen else self.home.officers)
+
+    def require_init(self) -> None:
+        """Raise `NotReadyHomeError` where `safehold init` was not run."""
+        if not self.home.digest_key.exists() or not self.officers.recipients():
+            raise NotReadyHomeError
+
+    @functools.cached_property
+    def objects(self) -> KeyStore:
+        """Where evidence is kept."""
+        return self._blobs(self.settings.vault.objects or str(self.home.vault))
+
+    @functools.cached_property
+    def keys(self) -> KeyStore:
+        """Where wrapped keys are kept."""
+        return self._blobs(self.settings.vault.keys or str(self.home.keys))
+
+    def _blobs(self, location: str) -> KeyStore:
+        from safehold.vault.factory import open_blobs
+
+        places = self.settings.vault
+        if not location.startswith("s3://"):
+            self.home.prepare()
+            return open_blobs(location, self.clock)
+        from safehold.vault.s3 import S3Options
+
+        options = S3Options(
+            endpoint=places.s3_endpoint,
+            region=places.s3_region,
+            access_key_id=places.s3_access_key,
+            secret_access_key=places.s3_secret_key,
+            allow_http=places.s3_allow_http,
+        )
+        return open_blobs(location, self.clock, options)
+
+    @functools.cached_property
+    def vault(self) -> Vault:
+        """Evidence and wrapped keys."""
+        return Vault(self.objects, self.keys)
+
+    @functools.cached_property
+    def room(self) -> Callable[[], int | None]:
+        """Free bytes where evidence is kept; None where the store does not say."""
+        location = self.settings.vault.objects or str(self.home.vault)
+        if location.startswith("s3://"):
+            return lambda: None
+        return _Room(Path(location))
+
+    @functools.cached_property
+    def secret_sealer(self) -> SecretSealer:
+        """Seals the secrets of webhooks."""
+        return SecretSealer(self.digest_key.derive("safehold webhook secret"))
+
+    @functools.cached_property
+    def webhooks(self) -> WebhookService:
+        """Adds and removes webhooks."""
+        return WebhookService(
+            self.records, self.clock, self.ids, self.secret_sealer, self.settings.outbound
+        )
+
+    @functools.cached_property
+    def accounts(self) -> AccountService:
+        """Services and their keys."""
+        from safehold.accounts.service import AccountService
+
+        return AccountService(self.records, self.clock, self.ids)
+
+    @functools.cached_property
+    def authenticator(self) -> Authenticator:
+        """Tells who asks."""
+        from safehold.accounts.authenticator import Authenticator
+
+        return Authenticator(self.records, self.clock)
+
+    @functools.cached_property
+    def surfaces(self) -> Surfaces:
+        """All surfaces."""
+        return Surfaces(self.settings.surfaces)
+
+    @functools.cached_property
+    def receipt_messages(self) -> ReceiptMessages:
+        """Makes the messages of webhooks."""
+        return ReceiptMessages(self.ids)
+
+    def alarm_messages(self, alarm: Alarm) -> Sequence[Message]:
+        """The messages of an alarm."""
+        return messages_for_alarm(alarm, self.settings.alarms, self.ids, self.clock.now())
+
+    def raise_alarm(self, alarm: Alarm) -> None:
+        """Write an alarm to the outbox."""
+        with self.records.write() as transaction:
+            transaction.outbox.add(self.alarm_messages(alarm))
+
+    @functools.cached_property
+    def commit(self) -> GroupCommit:
+        """Writes of many threads in one transaction."""
+        made = GroupCommit(self.records)
+        self._stack.callback(made.close)
+        return made
+
+    @functools.cached_property
+    def intake(self) -> IntakeParts:
+        """What recording is joined from."""
+        return IntakeParts(
+            records=self.records,
+            commit=self.commit,
+            vault=self.vault,
+            officers=self.officers.recipients,
+            names=self.names,
+            receipts=ReceiptSealer(self.digest_key),
+            ids=self.ids,
+            clock=self.clock,
+            alarms=self.alarm_messages,
+            receipt_messages=self.receipt_messages,
+            room=self.room,
+            software=__version__,
+            options=self.settings.intake,
+        )
+
+    @functools.cached_property
+    def recorder(self) -> Recorder:
+        """Answers items and records them."""
+        return Recorder(self.intake)
+
+    @functools.cached_property
+    def receipts(self) -> Receipts:
+        """Reads receipts."""
+        return Receipts(self.intake)
+
+    @functools.cached_property
+    def statements(self) -> Statements:
+        """Records flags and appeals."""
+        return Statements(self.intake)
+
+    @functools.cached_property
+    def cases(self) -> CaseService:
+        """Decisions and deadlines."""
+        return CaseService(self.records, self.vault, self.receipt_messages, self.ids, self.clock)
+
+
+class _Room:
+    """Free space of the disk under a folder, read at most every few seconds."""
+
+    def __init__(self, folder: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._folder = folder
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._free: int | None = None
+        self._until = 0.0
+
+    def __call__(self) -> int | None:
+        with self._lock:
+            now = self._monotonic()
+            if now >= self._until:
+                try:
+                    self._free = shutil.disk_usage(self._folder).free
+                except OSError:
+                    self._free = 0
+                self._until = now + ROOM_SECONDS
+            return self._free
