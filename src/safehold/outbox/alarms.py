@@ -101,6 +101,10 @@ TEXTS: Mapping[AlarmCode, tuple[str, str]] = {
         "The custodian does not answer.",
         "Start it. Uploads go on being checked and held; audit checkpoints are not signed.",
     ),
+    AlarmCode.AUDIT_BROKEN: (
+        "The audit log is not a whole chain any more: it was altered, or the database is damaged.",
+        "Keep the database as it is and run 'safehold audit verify'. Nothing is signed until then.",
+    ),
 }
 """For each code what is wrong, and what to do."""
 

@@ -101,6 +101,8 @@ class AlarmCode(enum.StrEnum):
     SWAPPED = "swapped"
     """A caller stored other bytes than were checked."""
     CUSTODIAN_DOWN = "custodian_down"
+    AUDIT_BROKEN = "audit_broken"
+    """Events of the audit log do not follow from one another any more."""
 
 
 @dataclass(frozen=True, slots=True)
