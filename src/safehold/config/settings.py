@@ -23,6 +23,9 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from safehold.accounts.budgets import BudgetOptions
+from safehold.accounts.probing import ProbeOptions
+from safehold.classifiers.model import ClassifierOptions
 from safehold.config.doors import CustodianOptions, ServerOptions, VaultPlaces, WorkOptions
 from safehold.config.ranges import out_of_range
 from safehold.errors import UsageError
@@ -46,13 +49,15 @@ GROUPS = (
     "server",
     "work",
     "intake",
+    "budgets",
+    "probing",
     "vault",
     "custodian",
     "outbound",
     "alarms",
 )
 """Settings that are options classes of the packages."""
-TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions}
+TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions, "classifiers": ClassifierOptions}
 """Settings that are tables of options by name."""
 OTHER_VARIABLES = frozenset({PREFIX + "DEBUG"})
 """Variables with our prefix that are no settings."""
@@ -98,12 +103,16 @@ class Settings(BaseSettings):
     server: ServerOptions = ServerOptions()
     work: WorkOptions = WorkOptions()
     intake: IntakeOptions = IntakeOptions()
+    budgets: BudgetOptions = BudgetOptions()
+    probing: ProbeOptions = ProbeOptions()
     vault: VaultPlaces = VaultPlaces()
     custodian: CustodianOptions = CustodianOptions()
     outbound: OutboundOptions = OutboundOptions()
     alarms: AlarmOptions = AlarmOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
+    classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)
+    """Classifiers of the operator's, by name."""
 
     @classmethod
     def settings_customise_sources(
