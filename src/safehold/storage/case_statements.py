@@ -44,8 +44,11 @@ LOCK_CONTENT = SELECT_CONTENT.with_for_update()
 """The case of some bytes, held against other writers."""
 
 SELECT_CONTENTS = sa.select(cases).where(
-    sa.tuple_(cases.c.service_id, cases.c.content).in_(sa.bindparam("of_contents", expanding=True))
+    # Pairs would be clearer, but SQLite finds no index for them.
+    cases.c.service_id.in_(sa.bindparam("of_services", expanding=True)),
+    cases.c.content.in_(sa.bindparam("of_contents", expanding=True)),
 )
+"""The cases of any of some contents within any of some services."""
 
 UPDATE_CASE = (
     sa.update(cases)

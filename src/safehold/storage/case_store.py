@@ -70,9 +70,12 @@ class SqlCaseStore:
         pairs = sorted(set(contents))
         found: builtins.list[Case] = []
         for start in range(0, len(pairs), CONTENT_PAIRS):
-            some = pairs[start : start + CONTENT_PAIRS]
-            result = self._connection.execute(sql.SELECT_CONTENTS, {"of_contents": some})
-            found.extend(map(rows.case, result))
+            some = set(pairs[start : start + CONTENT_PAIRS])
+            services, digests = ({pair[place] for pair in some} for place in (0, 1))
+            result = self._connection.execute(
+                sql.SELECT_CONTENTS, {"of_services": list(services), "of_contents": list(digests)}
+            )
+            found.extend(c for c in map(rows.case, result) if (c.service_id, c.content) in some)
         return sorted(found, key=lambda case: case.case_id)
 
     def list(self, wanted: CaseFilter) -> Sequence[Case]:
