@@ -1,0 +1,1 @@
+"""The jobs of `safehold work`, one file each."""

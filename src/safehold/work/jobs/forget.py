@@ -1,0 +1,80 @@
+"""Forgetting what is not needed any more: in small transactions, so that no server waits."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from safehold.accounts.budgets import WINDOW_SECONDS
+from safehold.cases.records import Records, Transaction
+from safehold.clock import Clock
+from safehold.work.ports import Outcome, Stop
+from safehold.work.schedule import Timing
+
+MAX_BATCHES = 10_000
+"""Transactions of one run of the job; what is left after that goes with the next."""
+
+
+@dataclass(frozen=True, slots=True)
+class Keeping:
+    """How long what is kept, and how much is forgotten at once.
+
+    Attributes:
+        answers: answers under their idempotency keys.
+        messages: messages that were sent or given up.
+        usage: how much of a budget was used.
+        servers: servers that do not run any more, and their canaries.
+        rows: rows of one transaction.
+    """
+
+    answers: dt.timedelta
+    messages: dt.timedelta
+    usage: dt.timedelta
+    servers: dt.timedelta
+    rows: int = 1_000
+
+
+class Forget:
+    """Forgets what is old. What was forgotten by another process is not found again.
+
+    Args:
+        records: the unit of work.
+        clock: the present moment.
+        keeping: how long what is kept.
+        timing: how often it is looked.
+    """
+
+    name = "forget"
+
+    def __init__(self, records: Records, clock: Clock, keeping: Keeping, timing: Timing) -> None:
+        self.timing = timing
+        self._records = records
+        self._clock = clock
+        self._keeping = keeping
+
+    def run(self, stop: Stop) -> Outcome:
+        """Forget what is old, until nothing is or the process ends."""
+        now, keeping = self._clock.now(), self._keeping
+        answers = self._batches(
+            stop, lambda t: t.accounts.forget_answers(now - keeping.answers, keeping.rows)
+        )
+        messages = self._batches(
+            stop, lambda t: t.outbox.forget(now - keeping.messages, keeping.rows)
+        )
+        with self._records.write() as transaction:
+            window = int((now - keeping.usage).timestamp() // WINDOW_SECONDS)
+            transaction.accounts.forget_usage(window)
+            transaction.fleet.forget(now - keeping.servers)
+        return Outcome(counts={"answers": answers, "messages": messages})
+
+    def _batches(self, stop: Stop, forget: Callable[[Transaction], int]) -> int:
+        """Forget batch after batch, each in a transaction of its own; how many rows."""
+        total = 0
+        for _ in range(MAX_BATCHES):
+            with self._records.write() as transaction:
+                rows = forget(transaction)
+            total += rows
+            if rows < self._keeping.rows or stop():
+                break
+        return total
