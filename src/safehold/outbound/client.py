@@ -46,7 +46,8 @@ MAX_URL = 2048
 MAX_TRIES = 4
 """How many of a name's addresses are tried."""
 MAX_CONNECTIONS = 64
-KEEP_ALIVE_SECONDS = 15.0
+KEEP_ALIVE_SECONDS = 4.0
+"""Shorter than what servers commonly keep (5 s), so that none closes what is about to be used."""
 USER_AGENT = "safehold"
 _PORTS = {"http": 80, "https": 443}
 

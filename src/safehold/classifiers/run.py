@@ -1,0 +1,152 @@
+"""Having an item scored by all classifiers at once.
+
+The rules:
+
+1. Every classifier gives one `Score`, whatever happens: a fault is a score without a value.
+2. A picture is sent to nobody whose options do not take its type and size, and is read only if
+   somebody is sent it.
+3. One classifier's time-out counts from the moment the item is handed in, so the whole takes no
+   longer than the slowest time-out (and the reading of the bytes).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Protocol
+
+from safehold.classifiers import openai, score
+from safehold.classifiers.model import (
+    BadAnswerError,
+    ClassifierItem,
+    ClassifierKind,
+    ClassifierOptions,
+    ClassifierOptionsError,
+    NoScoreError,
+    Score,
+    ScoreCode,
+)
+from safehold.outbound.client import Outbound
+from safehold.outbound.model import (
+    Call,
+    OutboundDeniedError,
+    OutboundError,
+    OutboundTimeoutError,
+    OutboundTooLongError,
+)
+
+_LARGE = 262_144
+"""Bytes of a picture from which a call is put together in a thread, beside the event loop."""
+
+
+class _Shape(Protocol):
+    """What a module of one kind of endpoint has."""
+
+    def call(self, options: ClassifierOptions, media_type: str, data: bytes, /) -> Call:
+        """The call that has a picture scored."""
+        ...
+
+    def read(self, options: ClassifierOptions, answer: object, /) -> float:
+        """The score in an answer."""
+        ...
+
+
+_SHAPES: Mapping[str, _Shape] = {
+    ClassifierKind.OPENAI.value: openai,
+    ClassifierKind.SCORE.value: score,
+}
+
+
+class Classifiers:
+    """The classifiers of a process; to be used within one event loop.
+
+    Args:
+        options: the classifiers.
+        outbound: the way out, which is open as long as this is used.
+
+    Raises:
+        ClassifierOptionsError: two have the same name.
+    """
+
+    def __init__(self, options: Sequence[ClassifierOptions], outbound: Outbound) -> None:
+        if len({option.name for option in options}) != len(options):
+            raise ClassifierOptionsError
+        self._options = tuple(options)
+        self._outbound = outbound
+        self._places = {option.name: asyncio.Semaphore(option.max_concurrent) for option in options}
+
+    async def classify(
+        self, item: ClassifierItem, names: frozenset[str] | None = None
+    ) -> tuple[Score, ...]:
+        """The scores of an item, in the order of the options.
+
+        Args:
+            item: the picture.
+            names: only these classifiers; None for all.
+
+        Raises:
+            Exception: what `item.read` raises; nothing else.
+        """
+        wanted = [option for option in self._options if names is None or option.name in names]
+        once = _Once(item.read)
+        scores = await asyncio.gather(*(self._score(option, item, once.get) for option in wanted))
+        return tuple(scores)
+
+    async def _score(
+        self,
+        option: ClassifierOptions,
+        item: ClassifierItem,
+        read: Callable[[], Awaitable[bytes]],
+    ) -> Score:
+        value: float | None = None
+        if item.media_type not in option.media_types:
+            code = ScoreCode.UNSUPPORTED_TYPE
+        elif item.size > option.max_bytes:
+            code = ScoreCode.TOO_LARGE
+        else:
+            try:
+                data = await read()
+                async with asyncio.timeout(option.timeout_seconds):
+                    value = await self._ask(option, item.media_type, data)
+                code = ScoreCode.SCORED
+            except (TimeoutError, OutboundTimeoutError):
+                code = ScoreCode.TIMEOUT
+            except OutboundDeniedError:
+                code = ScoreCode.DENIED
+            except (BadAnswerError, OutboundTooLongError):
+                code = ScoreCode.BAD_ANSWER
+            except NoScoreError:
+                code = ScoreCode.NOT_CHECKED
+            except OutboundError:
+                code = ScoreCode.UNAVAILABLE
+        return Score(option.name, option.category, value, code)
+
+    async def _ask(self, option: ClassifierOptions, media_type: str, data: bytes) -> float:
+        shape = _SHAPES[option.kind]
+        async with self._places[option.name]:
+            if len(data) > _LARGE:
+                call = await asyncio.to_thread(shape.call, option, media_type, data)
+            else:
+                call = shape.call(option, media_type, data)
+            reply = await self._outbound.send(call)
+        try:
+            answer = json.loads(reply.body)
+        except (ValueError, RecursionError) as error:
+            raise BadAnswerError from error
+        return shape.read(option, answer)
+
+
+class _Once:
+    """Reads bytes when they are first asked for, and keeps them for the others who ask."""
+
+    def __init__(self, read: Callable[[], Awaitable[bytes]]) -> None:
+        self._read = read
+        self._lock = asyncio.Lock()
+        self._data: bytes | None = None
+
+    async def get(self) -> bytes:
+        async with self._lock:
+            if self._data is None:
+                self._data = await self._read()
+            return self._data
