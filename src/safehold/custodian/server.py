@@ -257,8 +257,10 @@ class _Output:
         try:
             # The loop ends the wait by itself; the longer one here is for a loop that is gone.
             asyncio.run_coroutine_threadsafe(sent, self._loop).result(self._seconds + 5.0)
-        except (OSError, TimeoutError, RuntimeError, CancelledError) as error:
-            sent.close()
+        except RuntimeError as error:
+            sent.close()  # The loop is gone, and nobody will await it.
+            raise _CallerLostError from error
+        except (OSError, TimeoutError, CancelledError) as error:
             raise _CallerLostError from error
 
 
