@@ -172,7 +172,7 @@ PROBLEM = "application/problem+json"
 @contextlib.contextmanager
 def served(app: Any) -> Iterator[str]:
     """An ASGI application on a free port of loopback; its address."""
-    config = uvicorn.Config(app, log_level="critical", ws="none", lifespan="off", loop="asyncio")
+    config = uvicorn.Config(app, log_level="critical", ws="none", lifespan="auto", loop="asyncio")
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

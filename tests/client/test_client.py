@@ -306,7 +306,7 @@ def test_addresses() -> None:
         "https://screen.internal/?key=1",
         "",
     ):
-        with pytest.raises(ValueError, match="address|clear"):
+        with pytest.raises(ValueError, match=r"address|clear"):
             Client(bad, KEY)
 
 
