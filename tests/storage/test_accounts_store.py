@@ -23,16 +23,10 @@ from safehold.cases.records import Records
 from safehold.ids import KeyId, ServiceId
 from safehold.storage.engine import DatabaseError
 from safehold.storage.schema_accounts import api_keys, services
-from tests.storage.record_kinds import KINDS, empty_records
 
 T0 = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
 ONE, OTHER = ServiceId("service-1"), ServiceId("service-2")
-
-
-@pytest.fixture(params=KINDS)
-def records(request: pytest.FixtureRequest) -> Records:
-    return empty_records(request)
 
 
 @pytest.fixture

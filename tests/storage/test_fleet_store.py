@@ -10,15 +10,9 @@ import pytest
 from safehold.cases.records import Records
 from safehold.fleet.model import CanaryResult, Server
 from safehold.ids import ServerId
-from tests.storage.record_kinds import KINDS, empty_records
 
 T0 = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
-
-
-@pytest.fixture(params=KINDS)
-def records(request: pytest.FixtureRequest) -> Records:
-    return empty_records(request)
 
 
 def server(server_id: str, started: int = 0, seen: int = 0) -> Server:

@@ -7,12 +7,14 @@ import datetime as dt
 import threading
 
 import pytest
+import sqlalchemy as sa
 
 from safehold.accounts.model import Service
 from safehold.cases.records import Records
 from safehold.ids import MessageId, ServiceId, WebhookId
 from safehold.outbox.model import Channel, Message, MessageState, Webhook
-from tests.storage.record_kinds import KINDS, empty_records
+from safehold.storage.records import SqlRecords
+from tests.storage.conftest import empty
 
 T0 = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC)
 MINUTE = dt.timedelta(minutes=1)
@@ -20,13 +22,13 @@ ONE, OTHER = ServiceId("service-1"), ServiceId("service-2")
 PENDING, SENT, DEAD = MessageState.PENDING, MessageState.SENT, MessageState.DEAD
 
 
-@pytest.fixture(params=KINDS)
-def records(request: pytest.FixtureRequest) -> Records:
-    made = empty_records(request)
-    with made.write() as transaction:
+@pytest.fixture
+def records(records: Records) -> Records:
+    """Records with two services."""
+    with records.write() as transaction:
         transaction.accounts.add_service(Service(ONE, "one", T0))
         transaction.accounts.add_service(Service(OTHER, "other", T0))
-    return made
+    return records
 
 
 def message(message_id: str, minutes: int = 0, dedupe: str | None = None) -> Message:
@@ -134,8 +136,9 @@ def test_claims_at_once_share_nothing(records: Records) -> None:
     assert set(together_taken) == ids
 
 
-@pytest.mark.parametrize("records", ["postgres"], indirect=True)
-def test_a_claim_passes_over_what_another_is_claiming(records: Records) -> None:
+def test_a_claim_passes_over_what_another_is_claiming(postgres: sa.Engine) -> None:
+    empty(postgres)
+    records = SqlRecords(postgres)
     add(records, *(message(i) for i in "abcd"))
     with records.write() as first, records.write() as second:
         until = T0 + MINUTE
