@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from safehold.errors import UsageError
@@ -38,16 +38,17 @@ class ScoreCode(enum.StrEnum):
     """It cannot be reached, refuses, or is overloaded."""
     DENIED = "denied"
     """Its address may not be called."""
+    NOT_CONFIGURED = "not_configured"
+    """A surface asks for it, and no settings tell what it is."""
     BAD_ANSWER = "bad_answer"
     """An answer that is not of the endpoint's shape, or a score that is none."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClassifierOptions:
-    """One classifier.
+    """One classifier; its name is the operator's word for it.
 
     Attributes:
-        name: the operator's word for it; unique.
         url: its address, in full. A private one must stand in `outbound.allowed_hosts`.
         kind: the shape of the endpoint, `openai` or `score`.
         mark: score, 0 to 1, from which an item is held.
@@ -62,7 +63,6 @@ class ClassifierOptions:
         required: whether an item without a score is held.
     """
 
-    name: str
     url: str = field(repr=False)
     kind: str
     mark: float
@@ -80,8 +80,7 @@ class ClassifierOptions:
         kinds = {kind.value for kind in ClassifierKind}
         numbers = (self.mark, self.timeout_seconds)
         if (
-            not self.name
-            or self.kind not in kinds
+            self.kind not in kinds
             or not all(math.isfinite(number) for number in numbers)
             or not 0 <= self.mark <= 1
             or self.timeout_seconds <= 0
@@ -130,8 +129,8 @@ class ClassifierOptionsError(UsageError):
     code = "classifier_options"
     default_message = "The settings of a classifier cannot be used."
     default_hint = (
-        "It needs a name, a kind ('openai' with a category, or 'score'), a mark from 0 to 1, and "
-        "bounds above zero. No two have the same name."
+        "It needs a kind ('openai' with a category, or 'score'), a mark from 0 to 1, and bounds "
+        "above zero."
     )
 
 
@@ -155,17 +154,21 @@ def score_of(value: object) -> float:
     return float(value)
 
 
-def over_mark(options: Sequence[ClassifierOptions], scores: Sequence[Score]) -> bool:
-    """Whether a score reaches its classifier's mark."""
-    marks = {option.name: option.mark for option in options}
+def over_mark(options: Mapping[str, ClassifierOptions], scores: Sequence[Score]) -> bool:
+    """Whether a score reaches the mark of its classifier (by name)."""
     return any(
-        score.value is not None and score.value >= marks[score.name]
+        score.value is not None and score.value >= options[score.name].mark
         for score in scores
-        if score.name in marks
+        if score.name in options
     )
 
 
-def unscored(options: Sequence[ClassifierOptions], scores: Sequence[Score]) -> bool:
-    """Whether a required classifier gave no score, for whatever reason."""
-    scored = {score.name for score in scores if score.value is not None}
-    return any(option.required and option.name not in scored for option in options)
+def unscored(options: Mapping[str, ClassifierOptions], scores: Sequence[Score]) -> bool:
+    """Whether a classifier that is required gave no score, for whatever reason.
+
+    Args:
+        options: classifiers, by name; one that is asked for and does not exist is required.
+        scores: one of each classifier that was asked for.
+    """
+    missing = [score.name for score in scores if score.value is None]
+    return any(name not in options or options[name].required for name in missing)

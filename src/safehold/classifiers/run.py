@@ -2,7 +2,7 @@
 
 The rules:
 
-1. Every classifier gives one `Score`, whatever happens: a fault is a score without a value.
+1. Every classifier that is asked for gives one `Score`, whatever happens: a fault is a score without a value.
 2. A picture is sent to nobody whose options do not take its type and size, and is read only if
    somebody is sent it.
 3. One classifier's time-out counts from the moment the item is handed in, so the whole takes no
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Protocol
 
 from safehold.classifiers import openai, score
@@ -22,7 +22,6 @@ from safehold.classifiers.model import (
     ClassifierItem,
     ClassifierKind,
     ClassifierOptions,
-    ClassifierOptionsError,
     NoScoreError,
     Score,
     ScoreCode,
@@ -62,44 +61,44 @@ class Classifiers:
     """The classifiers of a process; to be used within one event loop.
 
     Args:
-        options: the classifiers.
+        options: the classifiers, by name.
         outbound: the way out, which is open as long as this is used.
-
-    Raises:
-        ClassifierOptionsError: two have the same name.
     """
 
-    def __init__(self, options: Sequence[ClassifierOptions], outbound: Outbound) -> None:
-        if len({option.name for option in options}) != len(options):
-            raise ClassifierOptionsError
-        self._options = tuple(options)
+    def __init__(self, options: Mapping[str, ClassifierOptions], outbound: Outbound) -> None:
+        self._options = dict(options)
         self._outbound = outbound
-        self._places = {option.name: asyncio.Semaphore(option.max_concurrent) for option in options}
+        self._places = {
+            name: asyncio.Semaphore(option.max_concurrent) for name, option in options.items()
+        }
 
     async def classify(
-        self, item: ClassifierItem, names: frozenset[str] | None = None
+        self, item: ClassifierItem, names: Collection[str] | None = None
     ) -> tuple[Score, ...]:
-        """The scores of an item, in the order of the options.
+        """The scores of an item: one for each classifier that is asked for, in their order.
 
         Args:
             item: the picture.
-            names: only these classifiers; None for all.
+            names: the classifiers that are asked for; None for all.
 
         Raises:
             Exception: what `item.read` raises; nothing else.
         """
-        wanted = [option for option in self._options if names is None or option.name in names]
+        wanted = self._options if names is None else names
         once = _Once(item.read)
-        scores = await asyncio.gather(*(self._score(option, item, once.get) for option in wanted))
+        scores = await asyncio.gather(*(self._score(name, item, once.get) for name in wanted))
         return tuple(scores)
 
     async def _score(
         self,
-        option: ClassifierOptions,
+        name: str,
         item: ClassifierItem,
         read: Callable[[], Awaitable[bytes]],
     ) -> Score:
+        option = self._options.get(name)
         value: float | None = None
+        if option is None:
+            return Score(name, "", value, ScoreCode.NOT_CONFIGURED)
         if item.media_type not in option.media_types:
             code = ScoreCode.UNSUPPORTED_TYPE
         elif item.size > option.max_bytes:
@@ -108,7 +107,7 @@ class Classifiers:
             try:
                 data = await read()
                 async with asyncio.timeout(option.timeout_seconds):
-                    value = await self._ask(option, item.media_type, data)
+                    value = await self._ask(name, option, item.media_type, data)
                 code = ScoreCode.SCORED
             except (TimeoutError, OutboundTimeoutError):
                 code = ScoreCode.TIMEOUT
@@ -120,11 +119,13 @@ class Classifiers:
                 code = ScoreCode.NOT_CHECKED
             except OutboundError:
                 code = ScoreCode.UNAVAILABLE
-        return Score(option.name, option.category, value, code)
+        return Score(name, option.category, value, code)
 
-    async def _ask(self, option: ClassifierOptions, media_type: str, data: bytes) -> float:
+    async def _ask(
+        self, name: str, option: ClassifierOptions, media_type: str, data: bytes
+    ) -> float:
         shape = _SHAPES[option.kind]
-        async with self._places[option.name]:
+        async with self._places[name]:
             if len(data) > _LARGE:
                 call = await asyncio.to_thread(shape.call, option, media_type, data)
             else:
