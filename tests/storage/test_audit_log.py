@@ -16,6 +16,7 @@ from safehold.cases.records import Records
 from safehold.storage import audit_log
 from safehold.storage.records import SqlRecords
 from tests.audit.logs import KEY, LOG_ID, checkpoint
+from tests.storage.conftest import empty
 from tests.storage.held import HOUR, T0, event
 
 GENUINE = CheckpointVerifier(LOG_ID, [KEY])
@@ -116,8 +117,6 @@ def test_writers_at_once_leave_no_gap(records: Records) -> None:
 @pytest.fixture(params=["sqlite", "postgres"])
 def engine(request: pytest.FixtureRequest) -> sa.Engine:
     found: sa.Engine = request.getfixturevalue(request.param)
-    from tests.storage.conftest import empty
-
     empty(found)
     return found
 

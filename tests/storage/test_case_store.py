@@ -8,7 +8,6 @@ import threading
 from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
 from safehold.cases.model import (
     Case,
@@ -22,10 +21,8 @@ from safehold.cases.model import (
 from safehold.cases.records import Records
 from safehold.ids import CaseId
 from safehold.policy.model import Verdict
-from safehold.storage import case_rows, case_store
-from safehold.storage import case_statements as sql
+from safehold.storage import case_store
 from safehold.storage.engine import DatabaseError
-from safehold.storage.schema_cases import cases
 from tests.storage.held import (
     HOUR,
     ONE,
@@ -387,50 +384,3 @@ def test_a_locked_case_waits(records: Records) -> None:
     for thread in threads:
         thread.join(60)
     assert listed(records)[0].updated == T0 + dt.timedelta(seconds=40)
-
-
-@pytest.mark.parametrize("field", ["content", "pdq"])
-def test_lengths_are_bounded_by_the_database(sqlite: sa.Engine, field: str) -> None:
-    row: dict[str, Any] = case_rows.of_case(case(1)) | {field: b"\0" * 20}
-    with pytest.raises(sa.exc.IntegrityError), sqlite.begin() as connection:
-        connection.execute(sa.insert(cases), row)
-
-
-@pytest.mark.parametrize(
-    ("statement", "values", "index"),
-    [
-        (sql.SELECT_CONTENT, {"of_service": "a", "of_content": b""}, "content=?"),
-        (sql.SELECT_CONTENTS, {"of_services": ["a", "b"], "of_contents": [b"", b"1"]}, "content=?"),
-        (sql.SELECT_DUE, {"moment": T0, "at_most": 5}, "cases_due"),
-        (sql.COUNT_CASES, {}, "cases_in_queue"),
-        (sql.COUNT_FAULTS, {}, "cases_in_queue"),
-        (sql.SUM_FAULTS, {}, "cases_in_queue"),
-        (sql.SUM_FAULTS, {}, "evidence_of_case"),
-        (
-            sql.SELECT_CASES_OF_UPLOADER,
-            {"of_service": "a", "of_uploader": b""},
-            "occurrences_of_uploader",
-        ),
-        (sql.SELECT_OCCURRENCES, {"of_case": "a"}, "occurrences_of_case"),
-        (sql.select_cases(CaseFilter(service_id=ONE)), {}, "cases_of_service"),
-        (
-            sql.select_cases(CaseFilter(state=CaseState.OPEN, queue=Queue.MATCHES)),
-            {},
-            "cases_in_queue",
-        ),
-    ],
-)
-def test_questions_use_their_index(
-    sqlite: sa.Engine, statement: sa.Select[Any], values: dict[str, Any], index: str
-) -> None:
-    plan: list[str] = []
-    with sqlite.connect() as connection:
-
-        @sa.event.listens_for(connection, "before_cursor_execute", retval=True)
-        def explain(_: Any, cursor: Any, text: str, parameters: Any, *__: Any) -> Any:
-            plan.extend(row[-1] for row in cursor.execute(f"EXPLAIN QUERY PLAN {text}", parameters))
-            return text, parameters
-
-        connection.execute(statement, values)
-    assert any(index in step for step in plan), plan
-    assert not any(step.startswith("SCAN cases") and "INDEX" not in step for step in plan), plan

@@ -21,13 +21,19 @@ from safehold.audit.model import GENESIS
 from safehold.audit.verify import verify
 from safehold.cases.model import CaseFilter
 from safehold.cases.records import Records
-from safehold.storage.engine import DatabaseError, postgres_engine, sqlite_engine
+from safehold.storage.engine import (
+    DatabaseError,
+    PostgresOptions,
+    postgres_engine,
+    sqlite_engine,
+)
 from safehold.storage.list_store import SqlListStore
 from safehold.storage.migrate import HEAD, current_version, migrate
 from safehold.storage.records import SqlRecords
 from safehold.storage.schema import metadata
 from safehold.storage.schema_audit import write_checks
 from safehold.testing.records import MemoryRecords
+from tests.storage.conftest import empty
 from tests.storage.held import case, decision, event, evidence, occurrence, statement
 
 
@@ -232,6 +238,45 @@ def test_commits_reach_the_disk(sqlite: sa.Engine, postgres: sa.Engine) -> None:
     finally:
         with postgres.begin() as connection:
             connection.execute(sa.text("ALTER ROLE safehold RESET synchronous_commit"))
+
+
+def test_writers_that_wait_for_one_another(postgres: sa.Engine) -> None:
+    empty(postgres)
+    # Two processes: each has its own records.
+    line = threading.Barrier(2)
+    failed: list[int] = []
+
+    def work(order: tuple[int, int]) -> None:
+        records = SqlRecords(postgres)
+        try:
+            with records.write() as transaction:
+                transaction.cases.add(case(order[0]))
+                line.wait(20)
+                transaction.cases.add(case(order[1]))
+        except DatabaseError:
+            failed.append(order[0])
+            with records.write() as transaction:
+                assert not transaction.cases.add(case(order[0]))
+
+    threads = [threading.Thread(target=work, args=(o,)) for o in ((1, 2), (2, 1))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert len(failed) == 1
+    assert state(SqlRecords(postgres)) == (2, 0, 0)
+
+
+def test_a_writer_that_hangs_does_not_make_others_hang(postgres: sa.Engine) -> None:
+    empty(postgres)
+    url = postgres.url.render_as_string(hide_password=False)
+    hasty = postgres_engine(url, PostgresOptions(lock_seconds=1))
+    with SqlRecords(postgres).write() as transaction:
+        transaction.audit.append([event(1)])
+        with pytest.raises(DatabaseError):
+            write_all(SqlRecords(hasty), 1)
+    hasty.dispose()
+    assert state(SqlRecords(postgres)) == (0, 0, 1)
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -23,9 +23,6 @@ MAX_TEXT = 256
 MAX_INTEGER = 2**53 - 1
 """The largest number that every reader of JSON takes exactly (RFC 8785, appendix D)."""
 
-TIME_FORMAT = "%Y-%m-%dT%H:%M:%S.%fZ"
-"""RFC 3339 in UTC, always with six digits of a second's fraction."""
-
 _KEY = re.compile(r"[a-z][a-z0-9_]{0,63}")
 _UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 
@@ -43,16 +40,15 @@ class UnreadableEventError(AuditError):
 
 
 def time_text(at: dt.datetime) -> str:
-    """A moment as it is hashed.
+    """A moment as it is hashed: RFC 3339 in UTC, always with six digits of a second's fraction.
 
     Raises:
         ValueError: it has no time zone.
     """
     if at.tzinfo is None:
         raise ValueError("a moment needs a time zone")
-    moment = at.astimezone(dt.UTC)
-    # strftime does not pad years before 1000 everywhere.
-    return f"{moment.year:04d}{moment.strftime(TIME_FORMAT[2:])}"
+    moment = at.astimezone(dt.UTC).replace(tzinfo=None)
+    return f"{moment.isoformat(timespec='microseconds')}Z"
 
 
 def time_from(text: str) -> dt.datetime:
@@ -61,7 +57,7 @@ def time_from(text: str) -> dt.datetime:
     Raises:
         ValueError: it is no such text.
     """
-    at = dt.datetime.strptime(text, TIME_FORMAT).replace(tzinfo=dt.UTC)
+    at = dt.datetime.fromisoformat(text)
     if time_text(at) != text:
         raise ValueError("not the canonical form of a moment")
     return at

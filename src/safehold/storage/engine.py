@@ -114,14 +114,34 @@ def sqlite_engine(path: Path, options: SqliteOptions | None = None) -> sa.Engine
     return engine
 
 
+@dataclass(frozen=True, slots=True)
+class PostgresOptions:
+    """Settings of connections to PostgreSQL, as far as the address does not say otherwise.
+
+    Attributes:
+        connect_seconds: how long to wait for the server to answer.
+        lost_seconds: after how long without an acknowledgement a connection counts as lost.
+        lock_seconds: how long a statement waits for a lock before it fails.
+    """
+
+    connect_seconds: int = 10
+    lost_seconds: int = 30
+    lock_seconds: int = 30
+
+
 _POSTGRES_DURABLE = (
     "SELECT set_config('synchronous_commit', 'on', false)"
     " WHERE current_setting('synchronous_commit') = 'off'"
 )
 """A server that may answer before a commit is on the disk is told not to."""
 
+_POSTGRES_PATIENCE = (
+    "SELECT set_config('lock_timeout', %s, false) WHERE current_setting('lock_timeout') = '0'"
+)
+"""A writer that hangs must not make all others hang with it."""
 
-def postgres_engine(url: str) -> sa.Engine:
+
+def postgres_engine(url: str, options: PostgresOptions | None = None) -> sa.Engine:
     """An engine over a PostgreSQL database, by psycopg 3 (the extra `postgres`).
 
     Commits are answered when they are on the server's disk, whatever `synchronous_commit` it
@@ -129,16 +149,23 @@ def postgres_engine(url: str) -> sa.Engine:
 
     Args:
         url: `postgresql://...`; whatever driver it names, psycopg 3 is used.
+        options: how long to wait for what.
 
     Raises:
         DatabaseError: the address is malformed or psycopg is not installed.
     """
+    options = options or PostgresOptions()
     try:
         address = sa.make_url(url)
         if address.get_backend_name() != "postgresql":
             raise ValueError("no PostgreSQL address")
+        timeouts = {
+            "connect_timeout": options.connect_seconds,
+            "tcp_user_timeout": 1000 * options.lost_seconds,
+        }
         engine = sa.create_engine(
             address.set(drivername="postgresql+psycopg"),
+            connect_args={n: v for n, v in timeouts.items() if n not in address.query},
             pool_pre_ping=True,
             hide_parameters=True,
         )
@@ -153,6 +180,7 @@ def postgres_engine(url: str) -> sa.Engine:
     def _set_up(connection: DBAPIConnection, _: ConnectionPoolEntry) -> None:
         cursor = connection.cursor()
         cursor.execute(_POSTGRES_DURABLE)
+        cursor.execute(_POSTGRES_PATIENCE, (f"{options.lock_seconds}s",))
         cursor.close()
         connection.commit()
 

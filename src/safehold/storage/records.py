@@ -70,7 +70,9 @@ class SqlRecords:
         """A transaction that commits, durably, when it is left without an error.
 
         Raises:
-            DatabaseError: the database failed, and nothing is written.
+            DatabaseError: the database failed, and nothing is written. On PostgreSQL also where
+                two processes add the same things in different orders: one of them fails, and
+                may be done anew.
         """
         with database_errors(), self._turn(), self._engine.connect() as connection:
             # A deferred transaction that turns to writing may find that it cannot.
