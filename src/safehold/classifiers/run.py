@@ -2,7 +2,8 @@
 
 The rules:
 
-1. Every classifier that is asked for gives one `Score`, whatever happens: a fault is a score without a value.
+1. Every classifier that is asked for gives one `Score`, whatever happens: a fault is a score
+   without a value.
 2. A picture is sent to nobody whose options do not take its type and size, and is read only if
    somebody is sent it.
 3. One classifier's time-out counts from the moment the item is handed in, so the whole takes no
