@@ -153,4 +153,5 @@ def test_a_store_is_a_mapping(store: KeyStore, contents: dict[int, bytes]) -> No
             put(store, name, content)
         assert {name: read(store, name) for name in store.names()} == named
     finally:
-        assert all([store.delete(name) for name in named])
+        for name in named:
+            assert store.delete(name)
