@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safehold.accounts.budgets import WINDOW_SECONDS, BudgetOptions, Budgets, Call
+from safehold.accounts.budgets import MOST_EXPORTED, WINDOW_SECONDS, BudgetOptions, Budgets, Call
 from safehold.accounts.model import Usage
 from safehold.accounts.service import exchange_usage
 from safehold.storage.engine import DatabaseError
@@ -190,6 +190,19 @@ def test_what_was_used_is_told_once() -> None:
     assert budgets.since_window == window
     budgets.spend([(USER, 9)], at(61))
     assert budgets.export(at(121)) == [Usage(USER, window + 1, 1)]
+
+
+def test_a_flood_of_ids_is_told_bit_by_bit() -> None:
+    budgets = Budgets()
+    ids = [subject(n) for n in range(2 * MOST_EXPORTED + 1)]
+    for who in ids:
+        budgets.spend([(who, 9)], at(0))
+    told: list[bytes] = []
+    while usage := budgets.export(at(1)):
+        assert len(usage) <= MOST_EXPORTED
+        told.extend(used.subject for used in usage)
+        budgets.exported(usage)
+    assert told == ids
 
 
 def test_what_others_used_counts() -> None:

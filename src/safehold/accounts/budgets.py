@@ -24,6 +24,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import heapq
+import itertools
 import math
 import threading
 from collections.abc import Sequence
@@ -38,6 +39,8 @@ WINDOW_SECONDS: Final = 60
 DEFAULT_SUBJECTS: Final = 100_000
 """Subjects that are counted apart in one window, unless the settings say otherwise."""
 
+MOST_EXPORTED: Final = 10_000
+"""Counts that one exchange tells other processes at most."""
 
 Charge = tuple[bytes, int]
 """What one call takes from one budget: its subject, a keyed digest (16 bytes) of whose budget it
@@ -123,7 +126,8 @@ class Budgets:
         self._previous = _Counts(subjects)
         self._others_present: dict[bytes, int] = {}
         self._others_previous: dict[bytes, int] = {}
-        self._dirty: set[tuple[bytes, int]] = set()
+        # What is to be told, the longest waiting first.
+        self._dirty: dict[tuple[bytes, int], None] = {}
 
     @property
     def since_window(self) -> int:
@@ -151,17 +155,22 @@ class Budgets:
                 return max(1, math.ceil(wait))
             for subject, (cost, _) in wanted.items():
                 gone = self._present.add(subject, cost)
-                self._dirty.add((subject, self._window))
+                self._dirty[subject, self._window] = None
                 if gone is not None:
-                    self._dirty.discard((gone, self._window))
+                    self._dirty.pop((gone, self._window), None)
         return 0
 
     def export(self, now: dt.datetime) -> list[Usage]:
-        """What was used in each window, where it has changed since it was last `exported`."""
+        """What was used in each window, where it has changed since it was last `exported`.
+
+        It is `MOST_EXPORTED` counts at a time, so that a flood of ids holds nobody up; the
+        others come the next time.
+        """
         with self._lock:
             self._move_to(now)
             counts = self._by_window()
-            return [Usage(subject, w, counts[w].get(subject)) for subject, w in self._dirty]
+            some = itertools.islice(self._dirty, MOST_EXPORTED)
+            return [Usage(subject, w, counts[w].get(subject)) for subject, w in some]
 
     def exported(self, usage: Sequence[Usage]) -> None:
         """What `export` gave is written. (If writing fails, it is given again the next time.)"""
@@ -170,7 +179,7 @@ class Budgets:
             for used in usage:
                 of_window = counts.get(used.window)
                 if of_window is None or of_window.get(used.subject) == used.count:
-                    self._dirty.discard((used.subject, used.window))
+                    self._dirty.pop((used.subject, used.window), None)
 
     def absorb(self, usage: Sequence[Usage]) -> None:
         """Take in what all other processes together have used; it replaces what they had."""
@@ -202,7 +211,8 @@ class Budgets:
         self._others_previous = self._others_present if keep else {}
         self._present, self._others_present = _Counts(self._most), {}
         self._window = int(window)
-        self._dirty = {(s, w) for s, w in self._dirty if steps == 1 and w == self._window - 1}
+        before = self._window - 1
+        self._dirty = {d: None for d in self._dirty if steps == 1 and d[1] == before}
         return passed / WINDOW_SECONDS
 
     def _wait(self, subject: bytes, room: int, passed: float) -> float:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import enum
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from safehold.errors import SafeholdError, UsageError
 from safehold.ids import KeyId, ServiceId
@@ -74,7 +74,7 @@ class ApiKey:
     key_id: KeyId
     service_id: ServiceId
     label: str
-    secret_hash: bytes
+    secret_hash: bytes = field(repr=False)
     scopes: frozenset[Scope]
     hold_status: int
     per_minute: int | None
