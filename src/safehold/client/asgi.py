@@ -22,7 +22,7 @@ from safehold.client import uploads
 from safehold.client.bodies import Body
 from safehold.client.drivers import AsyncClient
 from safehold.client.errors import ClientError
-from safehold.client.model import Answer, Context
+from safehold.client.model import Answer
 from safehold.client.multipart import FormReader, MalformedForm, Part, boundary_of
 from safehold.client.spool import NoRoomError, Room, Spool
 from safehold.client.uploads import Checked, Turned, UploadOptions
@@ -35,8 +35,6 @@ Application: TypeAlias = Callable[[Scope, Receive, Sender], Awaitable[None]]
 
 CHECKED: Final = "safehold.checked"
 """Where the scope has what was checked."""
-MAX_NAME_CHARACTERS: Final = 255
-"""A longer file name is cut before it is sent on as context."""
 
 
 def checked(scope: Scope) -> tuple[Checked, ...]:
@@ -175,11 +173,7 @@ class ScreenUploads:
         at_a_time = asyncio.Semaphore(self._options.parallel)
 
         async def ask(part: Part) -> Answer | ClientError:
-            context = Context(
-                ip=where[0] if where else None,
-                port=where[1] if where else None,
-                file_name=part.file_name[:MAX_NAME_CHARACTERS] if part.file_name else None,
-            )
+            context = uploads.context_of(where, part.file_name)
             body = Body(lambda: spool.chunks(part.start, part.end), part.end - part.start)
             async with at_a_time:
                 try:

@@ -36,14 +36,13 @@ from safehold.client import uploads
 from safehold.client.bodies import Body
 from safehold.client.drivers import Client
 from safehold.client.errors import ClientError
-from safehold.client.model import Answer, ClientOptions, Context
+from safehold.client.model import Answer, ClientOptions
 from safehold.client.spool import NoRoomError, Room, Spool
 from safehold.client.uploads import Checked, Turned, UploadOptions
 
 SETTING: Final = "SAFEHOLD"
 CHECKED: Final = "safehold_checked"
 """The attribute of a request that has what was checked."""
-MAX_NAME_CHARACTERS: Final = 255
 
 _Who = Callable[[HttpRequest], str | None]
 _Where = Callable[[HttpRequest], tuple[str, int | None] | None]
@@ -192,12 +191,7 @@ class ScreeningHandler(FileUploadHandler):  # type: ignore[misc] # Django has no
 def _ask(
     given: _Settings, request: HttpRequest, spool: Spool, file_name: str | None
 ) -> Answer | ClientError:
-    where = given.where(request)
-    context = Context(
-        ip=where[0] if where else None,
-        port=where[1] if where else None,
-        file_name=file_name[:MAX_NAME_CHARACTERS] if file_name else None,
-    )
+    context = uploads.context_of(given.where(request), file_name)
     body = Body(lambda: spool.chunks(0, spool.size), spool.size)
     who = given.who(request)
     try:

@@ -13,17 +13,21 @@ Rules
 
 from __future__ import annotations
 
+import ipaddress
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
 from safehold.client.errors import ClientError, Refused, Unavailable
-from safehold.client.model import Answer, Verdict
+from safehold.client.model import Answer, Context, Verdict
 
 LOG = logging.getLogger("safehold.client")
 
 MIB: Final = 1024 * 1024
+MAX_NAME_CHARACTERS: Final = 255
+"""A longer file name is cut before it is sent on as context."""
+MAX_PORT: Final = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +168,23 @@ def judge(
         return unavailable(options)
     receipts = [outcome.receipt if isinstance(outcome, Answer) else None for outcome in found]
     return tuple(Checked(*pair) for pair in zip(names, receipts, strict=True))
+
+
+def context_of(where: tuple[str, int | None] | None, file_name: str | None) -> Context:
+    """What is known of an upload, as far as the screening service takes it.
+
+    An end user chooses the file's name, so what is not printable is left out of it; an address
+    that is none (of a Unix socket, of a test client) is not sent.
+    """
+    name = "".join(c for c in file_name or "" if c.isprintable())[:MAX_NAME_CHARACTERS]
+    try:
+        address, port = (str(ipaddress.ip_address(where[0])), where[1]) if where else (None, None)
+    except ValueError:
+        address = port = None
+    if address is None or "%" in address or not 0 < (port or 0) <= MAX_PORT:
+        port = None
+    return Context(
+        ip=None if address is None or "%" in address else address,
+        port=port,
+        file_name=name or None,
+    )
