@@ -25,9 +25,9 @@ from safehold.classifiers.model import (
 )
 
 URL = "https://classifier.example/v1/moderations"
-OPENAI = ClassifierOptions(URL, "openai", 0.8, category="unsafe", api_key="word")
-PLAIN = ClassifierOptions(URL, "score", 0.8)
-NAMED = ClassifierOptions(URL, "score", 0.8, category="unsafe")
+OPENAI = ClassifierOptions("one", URL, "openai", 0.8, category="unsafe", api_key="word")
+PLAIN = ClassifierOptions("two", URL, "score", 0.8)
+NAMED = ClassifierOptions("three", URL, "score", 0.8, category="unsafe")
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.floats() | st.integers() | st.text(max_size=5),
@@ -57,7 +57,7 @@ def test_an_openai_call_holds_the_picture_and_no_text() -> None:
         "input": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}}]
     }
     assert call.headers["authorization"] == "Bearer word"
-    asked = ClassifierOptions(URL, "openai", 0.5, category="c", model="m-1")
+    asked = ClassifierOptions("asked", URL, "openai", 0.5, category="c", model="m-1")
     assert json.loads(openai.call(asked, "image/png", b"").body)["model"] == "m-1"
     assert "authorization" not in openai.call(asked, "image/png", b"").headers
 
@@ -162,7 +162,10 @@ def test_only_numbers_from_zero_to_one_are_scores(value: Any) -> None:
 @pytest.mark.parametrize(
     "change",
     [
+        {"url": ""},
         {"kind": "other"},
+        {"kind": ""},
+        {"mark": -1.0},
         {"mark": 1.1},
         {"mark": math.nan},
         {"timeout_seconds": 0},
@@ -174,7 +177,7 @@ def test_only_numbers_from_zero_to_one_are_scores(value: Any) -> None:
 )
 def test_options_that_could_never_work_are_refused(change: dict[str, Any]) -> None:
     with pytest.raises(ClassifierOptionsError):
-        ClassifierOptions(**{"url": URL, "kind": "score", "mark": 0.5, **change})
+        ClassifierOptions(**{"name": "n", "url": URL, "kind": "score", "mark": 0.5, **change})
 
 
 def test_options_show_no_secret() -> None:
@@ -183,19 +186,20 @@ def test_options_show_no_secret() -> None:
 
 
 def test_marks_and_missing_scores() -> None:
-    must = ClassifierOptions(URL, "score", 0.5, required=True)
+    must = ClassifierOptions("must", URL, "score", 0.5, required=True)
 
     def said(name: str, value: float | None) -> Score:
         return Score(name, "", value, ScoreCode.SCORED if value is not None else ScoreCode.TIMEOUT)
 
-    options = {"two": PLAIN, "must": must}
+    options = (PLAIN, must)
     assert over_mark(options, [said("two", 0.8)])
     assert not over_mark(options, [said("two", 0.79), said("must", 0.4)])
     assert over_mark(options, [said("two", 0.1), said("must", 0.5)])
     assert not over_mark(options, [said("two", None)])
     assert not over_mark(options, [said("stranger", 1.0)])
+    assert unscored(options, [said("two", 0.1)])
     assert unscored(options, [said("two", 0.1), said("must", None)])
     assert not unscored(options, [said("two", None), said("must", 0.0)])
-    # A surface that does not ask for it does not need its score.
-    assert not unscored(options, [said("two", 0.1)])
-    assert unscored(options, [said("stranger", None)])
+    assert not unscored((PLAIN,), [])
+    # A surface asks for one that does not exist.
+    assert unscored((PLAIN,), [said("stranger", None)])

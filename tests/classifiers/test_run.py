@@ -7,13 +7,14 @@ import dataclasses
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Sequence
 
 import pytest
 
 from safehold.classifiers.model import (
     ClassifierItem,
     ClassifierOptions,
+    ClassifierOptionsError,
     Score,
     ScoreCode,
 )
@@ -43,8 +44,8 @@ class Reading:
         return ClassifierItem(media_type, len(self.data), self)
 
 
-def plain(receiver: Receiver, **changed: object) -> ClassifierOptions:
-    option = ClassifierOptions(receiver.url(), "score", 0.5, timeout_seconds=2.0)
+def plain(receiver: Receiver, name: str = "one", **changed: object) -> ClassifierOptions:
+    option = ClassifierOptions(name, receiver.url(), "score", 0.5, timeout_seconds=2.0)
     return dataclasses.replace(option, **changed)  # type: ignore[arg-type]
 
 
@@ -54,7 +55,7 @@ def outbound(*receivers: Receiver) -> Outbound:
 
 
 async def ask(
-    options: Mapping[str, ClassifierOptions], item: ClassifierItem, *receivers: Receiver
+    options: Sequence[ClassifierOptions], item: ClassifierItem, *receivers: Receiver
 ) -> tuple[Score, ...]:
     async with outbound(*receivers) as way_out:
         return await Classifiers(options, way_out).classify(item)
@@ -67,10 +68,10 @@ async def test_several_classifiers_score_an_item_that_is_read_once() -> None:
         listening(Receiver(always(200, b'{"score": 0.25}'))) as one,
         listening(Receiver(always(200, json.dumps(answer).encode()))) as two,
     ):
-        options = {
-            "one": plain(one, api_key="word"),
-            "two": plain(two, kind="openai", category="unsafe"),
-        }
+        options = (
+            plain(one, api_key="word"),
+            plain(two, "two", kind="openai", category="unsafe"),
+        )
         reading = Reading(b"p" * 300_000)
         scores = await ask(options, reading.item(), one, two)
     assert scores == (
@@ -106,9 +107,7 @@ async def test_several_classifiers_score_an_item_that_is_read_once() -> None:
 )
 async def test_every_fault_is_a_score_without_a_value(answer: bytes, expected: ScoreCode) -> None:
     with listening(Receiver(lambda _: answer)) as receiver:
-        (score,) = await ask(
-            {"one": plain(receiver, category="unsafe")}, Reading().item(), receiver
-        )
+        (score,) = await ask([plain(receiver, category="unsafe")], Reading().item(), receiver)
     assert score == Score("one", "unsafe", None, expected)
 
 
@@ -116,9 +115,7 @@ async def test_every_fault_is_a_score_without_a_value(answer: bytes, expected: S
 async def test_a_dripping_answer_is_a_time_out() -> None:
     with listening(Receiver(always(200, b'{"score": 0.5}'), drip=0.1)) as receiver:
         started = time.monotonic()
-        (score,) = await ask(
-            {"one": plain(receiver, timeout_seconds=0.3)}, Reading().item(), receiver
-        )
+        (score,) = await ask([plain(receiver, timeout_seconds=0.3)], Reading().item(), receiver)
         assert time.monotonic() - started < 1.5
     assert (score.value, score.code) == (None, ScoreCode.TIMEOUT)
 
@@ -126,7 +123,7 @@ async def test_a_dripping_answer_is_a_time_out() -> None:
 @pytest.mark.anyio
 async def test_a_private_address_that_is_not_allowed_is_denied() -> None:
     with listening(Receiver(always(200, b'{"score": 0}'))) as receiver:
-        (score,) = await ask({"one": plain(receiver)}, Reading().item())
+        (score,) = await ask([plain(receiver)], Reading().item())
         assert score.code is ScoreCode.DENIED
         assert receiver.connections == 0
 
@@ -135,10 +132,10 @@ async def test_a_private_address_that_is_not_allowed_is_denied() -> None:
 async def test_what_a_classifier_does_not_take_is_neither_read_nor_sent() -> None:
     with listening(Receiver(always(200, b'{"score": 0}'))) as receiver:
         reading = Reading()
-        options = {"one": plain(receiver), "small": plain(receiver, max_bytes=3)}
+        options = [plain(receiver), plain(receiver, "small", max_bytes=3)]
         scores = await ask(options, reading.item("image/tiff"), receiver)
         assert [s.code for s in scores] == [ScoreCode.UNSUPPORTED_TYPE] * 2
-        scores = await ask({"small": options["small"]}, reading.item(), receiver)
+        scores = await ask(options[1:], reading.item(), receiver)
         assert [s.code for s in scores] == [ScoreCode.TOO_LARGE]
     assert reading.times == 0
     assert not receiver.received
@@ -160,9 +157,7 @@ async def test_calls_to_one_classifier_are_bounded_and_do_not_hold_up_another() 
 
     with listening(Receiver(slow)) as one, listening(Receiver(always(200, b'{"score": 0}'))) as two:
         async with outbound(one, two) as way_out:
-            classifiers = Classifiers(
-                {"one": plain(one, max_concurrent=2), "two": plain(two)}, way_out
-            )
+            classifiers = Classifiers([plain(one, max_concurrent=2), plain(two, "two")], way_out)
             slow_ones = [
                 asyncio.create_task(classifiers.classify(Reading().item(), ("one",)))
                 for _ in range(8)
@@ -185,7 +180,7 @@ async def test_waiting_for_a_place_counts_as_time() -> None:
     with listening(Receiver(slow)) as receiver:
         async with outbound(receiver) as way_out:
             classifiers = Classifiers(
-                {"one": plain(receiver, max_concurrent=1, timeout_seconds=0.9)}, way_out
+                [plain(receiver, max_concurrent=1, timeout_seconds=0.9)], way_out
             )
             items = [classifiers.classify(Reading().item()) for _ in range(4)]
             codes = sorted(scores[0].code for scores in await asyncio.gather(*items))
@@ -195,12 +190,20 @@ async def test_waiting_for_a_place_counts_as_time() -> None:
 @pytest.mark.anyio
 async def test_no_classifiers_give_no_scores() -> None:
     reading = Reading()
-    assert await ask({}, reading.item()) == ()
+    assert await ask([], reading.item()) == ()
     assert reading.times == 0
 
 
 @pytest.mark.anyio
 async def test_a_classifier_that_does_not_exist_gives_no_score() -> None:
     async with outbound() as way_out:
-        scores = await Classifiers({}, way_out).classify(Reading().item(), ("nobody",))
+        scores = await Classifiers([], way_out).classify(Reading().item(), ("nobody",))
     assert scores == (Score("nobody", "", None, ScoreCode.NOT_CONFIGURED),)
+
+
+@pytest.mark.anyio
+async def test_names_are_unique() -> None:
+    with listening(Receiver(always())) as receiver:
+        async with outbound(receiver) as way_out:
+            with pytest.raises(ClassifierOptionsError):
+                Classifiers([plain(receiver), plain(receiver)], way_out)

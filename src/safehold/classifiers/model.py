@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 import math
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 
 from safehold.errors import UsageError
@@ -46,9 +46,10 @@ class ScoreCode(enum.StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClassifierOptions:
-    """One classifier; its name is the operator's word for it.
+    """One classifier. It needs `url`, `kind` and `mark`, whose defaults are refused.
 
     Attributes:
+        name: the operator's word for it; unique. In the settings it is the table's name.
         url: its address, in full. A private one must stand in `outbound.allowed_hosts`.
         kind: the shape of the endpoint, `openai` or `score`.
         mark: score, 0 to 1, from which an item is held.
@@ -63,9 +64,10 @@ class ClassifierOptions:
         required: whether an item without a score is held.
     """
 
-    url: str = field(repr=False)
-    kind: str
-    mark: float
+    name: str = ""
+    url: str = field(default="", repr=False)
+    kind: str = ""
+    mark: float = -1.0
     category: str = ""
     model: str = ""
     api_key: str = field(default="", repr=False)
@@ -80,7 +82,8 @@ class ClassifierOptions:
         kinds = {kind.value for kind in ClassifierKind}
         numbers = (self.mark, self.timeout_seconds)
         if (
-            self.kind not in kinds
+            not self.url
+            or self.kind not in kinds
             or not all(math.isfinite(number) for number in numbers)
             or not 0 <= self.mark <= 1
             or self.timeout_seconds <= 0
@@ -129,8 +132,8 @@ class ClassifierOptionsError(UsageError):
     code = "classifier_options"
     default_message = "The settings of a classifier cannot be used."
     default_hint = (
-        "It needs a kind ('openai' with a category, or 'score'), a mark from 0 to 1, and bounds "
-        "above zero."
+        "It needs an address, a kind ('openai' with a category, or 'score'), a mark from 0 to 1, "
+        "and bounds above zero. No two have the same name."
     )
 
 
@@ -154,21 +157,24 @@ def score_of(value: object) -> float:
     return float(value)
 
 
-def over_mark(options: Mapping[str, ClassifierOptions], scores: Sequence[Score]) -> bool:
-    """Whether a score reaches the mark of its classifier (by name)."""
+def over_mark(options: Sequence[ClassifierOptions], scores: Sequence[Score]) -> bool:
+    """Whether a score reaches its classifier's mark."""
+    marks = {option.name: option.mark for option in options}
     return any(
-        score.value is not None and score.value >= options[score.name].mark
+        score.value is not None and score.value >= marks[score.name]
         for score in scores
-        if score.name in options
+        if score.name in marks
     )
 
 
-def unscored(options: Mapping[str, ClassifierOptions], scores: Sequence[Score]) -> bool:
+def unscored(options: Sequence[ClassifierOptions], scores: Sequence[Score]) -> bool:
     """Whether a classifier that is required gave no score, for whatever reason.
 
     Args:
-        options: classifiers, by name; one that is asked for and does not exist is required.
-        scores: one of each classifier that was asked for.
+        options: the classifiers that were asked for.
+        scores: what they said. One of a classifier that does not exist counts as required.
     """
-    missing = [score.name for score in scores if score.value is None]
-    return any(name not in options or options[name].required for name in missing)
+    scored = {score.name for score in scores if score.value is not None}
+    known = {option.name for option in options}
+    required = {option.name for option in options if option.required}
+    return not required <= scored or any(score.name not in known for score in scores)

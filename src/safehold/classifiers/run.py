@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
 from safehold.classifiers import openai, score
@@ -23,6 +23,7 @@ from safehold.classifiers.model import (
     ClassifierItem,
     ClassifierKind,
     ClassifierOptions,
+    ClassifierOptionsError,
     NoScoreError,
     Score,
     ScoreCode,
@@ -62,21 +63,24 @@ class Classifiers:
     """The classifiers of a process; to be used within one event loop.
 
     Args:
-        options: the classifiers, by name.
+        options: the classifiers.
         outbound: the way out, which is open as long as this is used.
+
+    Raises:
+        ClassifierOptionsError: two have the same name.
     """
 
-    def __init__(self, options: Mapping[str, ClassifierOptions], outbound: Outbound) -> None:
-        self._options = dict(options)
+    def __init__(self, options: Sequence[ClassifierOptions], outbound: Outbound) -> None:
+        self._options = {option.name: option for option in options}
+        if len(self._options) != len(options):
+            raise ClassifierOptionsError
         self._outbound = outbound
-        self._places = {
-            name: asyncio.Semaphore(option.max_concurrent) for name, option in options.items()
-        }
+        self._places = {option.name: asyncio.Semaphore(option.max_concurrent) for option in options}
 
     async def classify(
         self, item: ClassifierItem, names: Collection[str] | None = None
     ) -> tuple[Score, ...]:
-        """The scores of an item: one for each classifier that is asked for, in their order.
+        """The scores of an item: one for each classifier that is asked for, by name.
 
         Args:
             item: the picture.
@@ -85,7 +89,7 @@ class Classifiers:
         Raises:
             Exception: what `item.read` raises; nothing else.
         """
-        wanted = self._options if names is None else names
+        wanted = sorted(self._options if names is None else names)
         once = _Once(item.read)
         scores = await asyncio.gather(*(self._score(name, item, once.get) for name in wanted))
         return tuple(scores)
@@ -108,7 +112,7 @@ class Classifiers:
             try:
                 data = await read()
                 async with asyncio.timeout(option.timeout_seconds):
-                    value = await self._ask(name, option, item.media_type, data)
+                    value = await self._ask(option, item.media_type, data)
                 code = ScoreCode.SCORED
             except (TimeoutError, OutboundTimeoutError):
                 code = ScoreCode.TIMEOUT
@@ -122,11 +126,9 @@ class Classifiers:
                 code = ScoreCode.UNAVAILABLE
         return Score(name, option.category, value, code)
 
-    async def _ask(
-        self, name: str, option: ClassifierOptions, media_type: str, data: bytes
-    ) -> float:
+    async def _ask(self, option: ClassifierOptions, media_type: str, data: bytes) -> float:
         shape = _SHAPES[option.kind]
-        async with self._places[name]:
+        async with self._places[option.name]:
             if len(data) > _LARGE:
                 call = await asyncio.to_thread(shape.call, option, media_type, data)
             else:
