@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from safehold import __version__
-from safehold.cli import demo, hash_command, lists, scan
+from safehold.cli import config, demo, evidence, hash_command, init, lists, scan, services
 from safehold.cli.console import note
 from safehold.errors import SafeholdError, UsageError
 
@@ -30,7 +30,7 @@ app = typer.Typer(
     add_completion=False,
     context_settings={"help_option_names": ["-h", "--help"]},
     help=(
-        "Find listed abuse imagery and its edits in files, folders and archives.\n\n"
+        "Find listed abuse imagery and its edits, stop it, and hold it as evidence.\n\n"
         "A match is a reason to look, and says nothing about any person."
     ),
     epilog="Example: safehold list add partner hashes.csv --tier confirmed && safehold scan /srv",
@@ -65,6 +65,14 @@ app.command("scan", epilog=scan.EXAMPLE)(scan.scan)
 app.command("hash", epilog=hash_command.EXAMPLE)(hash_command.hash_paths)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(lists.app, name="list")
+app.command("init", epilog=init.EXAMPLE)(init.init)
+app.add_typer(services.services, name="service")
+app.add_typer(services.keys, name="key")
+app.add_typer(services.webhooks, name="webhook")
+app.add_typer(evidence.cases, name="case")
+app.add_typer(evidence.audit, name="audit")
+app.add_typer(evidence.vault, name="vault")
+app.add_typer(config.app, name="config")
 
 
 def main(arguments: Sequence[str]) -> int:

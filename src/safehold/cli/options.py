@@ -9,6 +9,7 @@ import typer
 
 if TYPE_CHECKING:
     from safehold.runtime import Runtime
+    from safehold.runtime.service import ServiceRuntime
 
 HomeOption = Annotated[
     Path | None,
@@ -42,6 +43,22 @@ def open_runtime(
     settings = load_settings(home=home or context.obj, workers=workers, **fixed)
     runtime = Runtime(settings)
     KernelCache.configure(runtime.kernel_folder, announce_compilation)
+    return runtime
+
+
+def open_service(
+    context: typer.Context, home: Path | None = None, *, ready: bool = True, **fixed: object
+) -> ServiceRuntime:
+    """The parts of the service in a home; with `ready`, one that `safehold init` has set up."""
+    from safehold.cli.console import announce_compilation
+    from safehold.config import load_settings
+    from safehold.kernels.accelerate import KernelCache
+    from safehold.runtime.service import ServiceRuntime
+
+    runtime = ServiceRuntime(load_settings(home=home or context.obj, **fixed))
+    KernelCache.configure(runtime.kernel_folder, announce_compilation)
+    if ready:
+        runtime.require_init()
     return runtime
 
 

@@ -148,6 +148,11 @@ class ServiceRuntime(Runtime):
         return Authenticator(self.records, self.clock)
 
     @functools.cached_property
+    def log_id(self) -> bytes:
+        """4 bytes that tell this home's audit log from others."""
+        return self.digest_key.derive("safehold audit log")[:4]
+
+    @functools.cached_property
     def surfaces(self) -> Surfaces:
         """All surfaces."""
         return Surfaces(self.settings.surfaces)

@@ -1,0 +1,193 @@
+"""`safehold audit`, `vault` and `case`: what is kept, and whether it is whole."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from safehold.cli.options import HomeOption, JsonOption, open_service
+
+if TYPE_CHECKING:
+    from safehold.runtime.service import ServiceRuntime
+
+VERIFY_EXAMPLE = "Example: safehold audit verify --anchored checkpoints.txt"
+
+audit = typer.Typer(no_args_is_help=True, help="The audit log.", epilog=VERIFY_EXAMPLE)
+vault = typer.Typer(
+    no_args_is_help=True, help="The vault.", epilog="Example: safehold vault verify"
+)
+cases = typer.Typer(no_args_is_help=True, help="Cases.", epilog="Example: safehold case list")
+
+
+@audit.command("verify", epilog=VERIFY_EXAMPLE)
+def verify_audit(
+    context: typer.Context,
+    anchored: Annotated[
+        Path | None,
+        typer.Option("--anchored", metavar="FILE", help="Checkpoints that were kept elsewhere."),
+    ] = None,
+    key: Annotated[
+        Path | None,
+        typer.Option(
+            "--key", metavar="FILE", help="Public key of checkpoints. Default: the home's."
+        ),
+    ] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> int:
+    """Verify the audit log from its first event to its last, and against signed checkpoints.
+
+    Names the first event that was altered, is missing, stands elsewhere or was cut off. Exit
+    code 1 where something is wrong.
+    """
+    from safehold.audit.note import CheckpointVerifier, NoteKey, read_checkpoints
+    from safehold.audit.verify import verify
+    from safehold.custodian.signing import PUBLIC_FILE
+    from safehold.errors import UsageError
+
+    with open_service(context, home) as runtime:
+        public = key or runtime.home.custodian / PUBLIC_FILE
+        try:
+            texts = [line for line in public.read_text("ascii").splitlines() if line.strip()]
+            kept = read_checkpoints(anchored.read_text("utf-8")) if anchored else []
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError("The file of keys or of checkpoints cannot be read.") from error
+        verifier = CheckpointVerifier(runtime.log_id, [NoteKey.parse(text) for text in texts])
+        with runtime.records.read() as transaction:
+            report = verify(
+                transaction.audit.events(),
+                transaction.audit.head(),
+                [*transaction.audit.checkpoints(), *kept],
+                verifier,
+            )
+    problems = [
+        {"kind": p.kind.value, "event": p.seq, "vouched_until": p.since} for p in report.problems
+    ]
+    if as_json:
+        summary = {
+            "whole": report.whole,
+            "events": report.events,
+            "checkpoints": report.checkpoints,
+            "vouched_until": report.since,
+            "problems": problems,
+        }
+        print(json.dumps(summary))
+    else:
+        print(f"{report.events} events, {report.checkpoints} checkpoints that agree")
+        for problem in problems:
+            print(f"{problem['kind']} at event {problem['event']}")
+        if report.whole:
+            print("The audit log is whole.")
+    return 0 if report.whole else 1
+
+
+@audit.command("checkpoints", epilog="Example: safehold audit checkpoints > checkpoints.txt")
+def print_checkpoints(context: typer.Context, home: HomeOption = None) -> None:
+    """Print the signed checkpoints, to be kept where this machine cannot reach them."""
+    with open_service(context, home) as runtime, runtime.records.read() as transaction:
+        print("\n".join(checkpoint.note for checkpoint in transaction.audit.checkpoints()), end="")
+
+
+@vault.command("verify", epilog="Example: safehold vault verify --deep")
+def verify_vault(
+    context: typer.Context,
+    deep: Annotated[
+        bool,
+        typer.Option("--deep", help="Also have the custodian open each object."),
+    ] = False,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> int:
+    """Check that all evidence and all wrapped keys are there and unaltered; needs no key.
+
+    Exit code 1 where something is missing, altered or unknown.
+    """
+    from safehold.cli.console import note
+    from safehold.vault.verify import Verifier
+
+    found = 0
+
+    def tell(kind: str, name: str, evidence: str) -> None:
+        nonlocal found
+        found += 1
+        row = {"kind": kind, "name": name, "evidence": evidence}
+        print(json.dumps(row) if as_json else "  ".join(row.values()))
+
+    with open_service(context, home) as runtime:
+        with runtime.records.read() as transaction:
+            verifier = Verifier(runtime.objects, runtime.keys, runtime.clock)
+            evidence = transaction.cases.all_evidence()
+            for finding in verifier.run(evidence, transaction.cases.key_names()):
+                tell(finding.kind.value, finding.name, finding.evidence_id)
+        if deep:
+            for kind, name, evidence_id in deep_findings(runtime):
+                tell(kind, name, evidence_id)
+    if not as_json:
+        note(f"{verifier.objects_read} objects, {verifier.keys_seen} wrapped keys were read.")
+        print("The vault is whole." if not found else f"{found} findings.")
+    return 1 if found else 0
+
+
+def deep_findings(runtime: ServiceRuntime) -> Iterator[tuple[str, str, str]]:
+    """What the custodian cannot open, or what opens to other bytes than were recorded."""
+    from safehold.custodian.compose import custodian_client
+    from safehold.custodian.interface import Access, CustodianAwayError
+    from safehold.errors import SafeholdError
+
+    custodian = custodian_client(runtime)
+    with runtime.records.read() as transaction:
+        for item in transaction.cases.all_evidence():
+            case = transaction.cases.find(item.case_id)
+            if case is None:
+                continue
+            access = Access(case.key_name, case.case_id, "system", "verify")
+            try:
+                checked = custodian.check(access, item.object_name)
+            except CustodianAwayError:
+                raise
+            except SafeholdError as error:
+                yield error.code, item.object_name, item.evidence_id
+                continue
+            same = runtime.names.content(case.service_id, checked.sha256) == case.content
+            if not same or checked.size != item.size:
+                yield "content_differs", item.object_name, item.evidence_id
+
+
+@cases.command("list", epilog="Example: safehold case list --state open --json")
+def list_cases(
+    context: typer.Context,
+    state: Annotated[str | None, typer.Option("--state", help="Only cases in this state.")] = None,
+    queue: Annotated[str | None, typer.Option("--queue", help="Only cases of this queue.")] = None,
+    as_json: JsonOption = False,
+    home: HomeOption = None,
+) -> None:
+    """List cases: ids, states and moments, and nothing of persons or pictures."""
+    import dataclasses
+
+    from safehold.cases.model import CaseFilter, CaseState, Queue
+    from safehold.errors import UsageError
+
+    try:
+        wanted = CaseFilter(
+            state=CaseState(state) if state else None, queue=Queue(queue) if queue else None
+        )
+    except ValueError:
+        raise UsageError("There is no such state or queue of cases.") from None
+    with open_service(context, home) as runtime:
+        while page := runtime.cases.list(wanted):
+            for case in page:
+                row = {
+                    "case": case.case_id,
+                    "service": case.service_id,
+                    "state": case.state.value,
+                    "queue": case.queue.value,
+                    "verdict": case.verdict.value,
+                    "surface": case.surface,
+                    "opened": case.opened.isoformat(timespec="seconds"),
+                }
+                print(json.dumps(row) if as_json else "  ".join(row.values()))
+            wanted = dataclasses.replace(wanted, after=page[-1].case_id)

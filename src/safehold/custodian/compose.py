@@ -1,0 +1,70 @@
+"""The custodian and its callers, joined from a home's settings."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from safehold.audit.model import EventDraft
+from safehold.custodian.address import Address, TlsAddress, TlsFiles, UnixAddress
+from safehold.custodian.client import CustodianClient
+from safehold.custodian.local import CustodianParts, LocalCustodian
+from safehold.custodian.signing import CheckpointSigner
+from safehold.errors import UsageError
+from safehold.runtime.service import ServiceRuntime
+from safehold.vault.officers import OfficersFile
+from safehold.vault.sealing import Identity
+
+SOCKET_FILE = "custodian.sock"
+RECIPIENTS_FILE = "recipients.txt"
+
+
+def addresses(runtime: ServiceRuntime) -> list[Address]:
+    """Where the custodian listens: its Unix socket, and TCP where the settings name it."""
+    options = runtime.settings.custodian
+    socket = Path(options.socket) if options.socket else runtime.home.custodian / SOCKET_FILE
+    found: list[Address] = [UnixAddress(socket)]
+    if options.address:
+        found.append(_tls_address(runtime))
+    return found
+
+
+def custodian_client(runtime: ServiceRuntime) -> CustodianClient:
+    """Who asks the custodian: by TCP where the settings name an address, else by its socket."""
+    options = runtime.settings.custodian
+    return CustodianClient(addresses(runtime)[-1], options.timeout_seconds)
+
+
+def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> LocalCustodian:
+    """The custodian itself, with the identities of officers.
+
+    Raises:
+        CheckpointKeyError, KeyMismatchError: the key that signs checkpoints cannot be opened.
+    """
+
+    def audit(event: EventDraft) -> None:
+        with runtime.records.write() as transaction:
+            transaction.audit.append([event])
+
+    folder = runtime.home.custodian
+    return LocalCustodian(
+        CustodianParts(
+            identities=identities,
+            objects=runtime.objects,
+            keys=runtime.keys,
+            officers=runtime.officers,
+            recipients=OfficersFile(folder / RECIPIENTS_FILE),
+            signer=CheckpointSigner(folder, identities),
+            audit=audit,
+            clock=runtime.clock,
+        )
+    )
+
+
+def _tls_address(runtime: ServiceRuntime) -> TlsAddress:
+    options = runtime.settings.custodian
+    host, _, port = options.address.rpartition(":")
+    if not host or not port.isdigit():
+        raise UsageError("The setting custodian.address reads host:port.")
+    files = TlsFiles(Path(options.certificate), Path(options.key), Path(options.authority))
+    return TlsAddress(host.strip("[]"), int(port), files)
