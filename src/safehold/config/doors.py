@@ -17,7 +17,12 @@ class ServerOptions:
         spool_bytes: memory for all bodies that are under way together.
         body_seconds: within how long a body must have come.
         body_rate: bytes a second that a body must come with on average, after 5 seconds.
-        max_waiting: items that may wait for a decoder; above that calls are refused (503).
+        max_waiting: items that may be under way; above that calls are refused (503).
+        answer_seconds: how long a caller waits for an answer once the body is there; then the
+            call is refused (503), and the item is seen through all the same.
+        header_seconds: within how long a call's headers must have come.
+        max_header_bytes: largest headers of a call.
+        keep_alive_seconds: how long a connection may be idle between calls.
         max_connections: connections at one time; above that calls are refused (503).
         retry_after_seconds: what refused callers are told to wait.
         list_refresh_seconds: how often it is looked whether lists have changed.
@@ -34,6 +39,10 @@ class ServerOptions:
     body_seconds: float = 60.0
     body_rate: int = 1024
     max_waiting: int = 256
+    answer_seconds: float = 60.0
+    header_seconds: float = 10.0
+    max_header_bytes: int = 16 * 1024
+    keep_alive_seconds: float = 30.0
     max_connections: int = 1024
     retry_after_seconds: int = 2
     list_refresh_seconds: float = 5.0

@@ -1,0 +1,142 @@
+"""The server's parts, joined from a home."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import sys
+from collections.abc import Callable
+
+from safehold import __version__
+from safehold.accounts.budgets import Budgets
+from safehold.accounts.model import CANARY_SERVICE
+from safehold.accounts.probing import ProbeWatch
+from safehold.accounts.service import exchange_usage
+from safehold.classifiers.model import ClassifierItem, ClassifierOptions, Score
+from safehold.classifiers.run import Classifiers
+from safehold.fleet.model import CanaryResult, Server
+from safehold.ids import ListName, ServerId, ServiceId
+from safehold.intake.model import Answer
+from safehold.outbound.client import Outbound
+from safehold.policy.model import Verdict
+from safehold.runtime.service import ServiceRuntime
+from safehold.server.log import Log, json_log
+from safehold.server.ports import Door, ServerParts
+
+_UNREAD = bytes(16)
+"""Stands for the bytes of items that were not read, since their surface is switched off."""
+
+
+def server_parts(runtime: ServiceRuntime, log: Log | None = None) -> ServerParts:
+    """All parts of a server, made here and now in the thread that owns `runtime`."""
+    settings = runtime.settings
+    budgets = Budgets()
+    usage_id = runtime.ids()
+    watch = ProbeWatch(settings.probing)
+    classifiers = tuple(
+        dataclasses.replace(options, name=name) for name, options in settings.classifiers.items()
+    )
+
+    def unread(service: ServiceId) -> Answer:
+        return Answer(Verdict.ALLOW, runtime.intake.new_receipt(service, _UNREAD))
+
+    def share_usage() -> None:
+        exchange_usage(runtime.records, usage_id, budgets, runtime.clock.now())
+
+    def seen(server: Server) -> None:
+        with runtime.records.write() as transaction:
+            transaction.fleet.seen(server)
+
+    def gone(server_id: ServerId) -> None:
+        with runtime.records.write() as transaction:
+            transaction.fleet.gone(server_id)
+
+    def canary(server_id: ServerId) -> CanaryResult | None:
+        with runtime.records.read() as transaction:
+            return transaction.fleet.canary(server_id)
+
+    door = Door(
+        keys=runtime.authenticator,
+        recorder=runtime.recorder,
+        receipts=runtime.receipts,
+        statements=runtime.statements,
+        unread=unread,
+        spend=budgets.spend,
+        exchange_usage=share_usage,
+        watch=watch.note,
+        alarm=runtime.raise_alarm,
+        seen=seen,
+        gone=gone,
+        canary=canary,
+        classifiers=_LazyClassifiers(runtime, classifiers) if classifiers else None,
+    )
+    return ServerParts(
+        door=door,
+        options=settings.server,
+        budgets=settings.budgets,
+        write_threads=settings.intake.write_threads,
+        surfaces=runtime.surfaces,
+        policy=settings.policy,
+        names=runtime.names,
+        lists=runtime.lists,
+        screening=runtime.screening,
+        pool=runtime.new_workers,
+        request=runtime.examine_options.as_request(),
+        classifiers=classifiers,
+        canary_list=ListName(CANARY_SERVICE),
+        checks=_checks(runtime),
+        notes=_notes(runtime),
+        clock=runtime.clock,
+        ids=runtime.ids,
+        log=log or json_log(sys.stdout),
+        software=__version__,
+    )
+
+
+def _checks(runtime: ServiceRuntime) -> dict[str, Callable[[], bool]]:
+    """What must be true for readiness, by the code that is told where it is not."""
+
+    def database() -> bool:
+        runtime.records.check()
+        return True
+
+    def vault() -> bool:
+        runtime.objects.check()
+        runtime.keys.check()
+        return True
+
+    def room() -> bool:
+        free = runtime.room()
+        return free is None or free >= runtime.settings.intake.min_free_bytes
+
+    return {"database": database, "vault": vault, "disk_full": room}
+
+
+def _notes(runtime: ServiceRuntime) -> tuple[str, ...]:
+    """What is not wrong and still should be known."""
+    surfaces = runtime.surfaces.all().values()
+    notes = []
+    if not any(surface.required_lists for surface in surfaces):
+        notes.append("no_required_list")
+    if not all(surface.enabled for surface in surfaces):
+        notes.append("surface_switched_off")
+    return tuple(notes)
+
+
+class _LazyClassifiers:
+    """Opens the way out when it is first needed, in the event loop that needs it."""
+
+    def __init__(self, runtime: ServiceRuntime, options: tuple[ClassifierOptions, ...]) -> None:
+        self._outbound = Outbound(runtime.settings.outbound, clock=runtime.clock)
+        self._classifiers = Classifiers(options, self._outbound)
+        self._stack = contextlib.AsyncExitStack()
+        self._open = False
+
+    async def classify(
+        self, item: ClassifierItem, names: frozenset[str] | None = None
+    ) -> tuple[Score, ...]:
+        """The scores of an item."""
+        if not self._open:
+            self._open = True
+            await self._stack.enter_async_context(self._outbound)
+        return await self._classifiers.classify(item, names)

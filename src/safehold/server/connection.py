@@ -1,0 +1,123 @@
+"""One connection: uvicorn's protocol with the bounds that it lacks.
+
+Headers must come whole within a time and a size, connections are counted, and what cannot be
+parsed gets a problem document like everything else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any, ClassVar
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from safehold.config.doors import ServerOptions
+from safehold.server.problems import Reply, document
+
+
+class Connection(HttpToolsProtocol):
+    """A connection over HTTP/1.1."""
+
+    options: ClassVar[ServerOptions] = ServerOptions()
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._options = self.options
+        self._header_bytes = 0
+        self._in_headers = True
+        self._patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Count the connection, and give its first headers some time."""
+        super().connection_made(transport)
+        if len(self.connections) > self._options.max_connections:
+            retry = (b"retry-after", b"%d" % self._options.retry_after_seconds)
+            self._refuse(document(503, "overloaded", "", (retry,)))
+            return
+        self._wait_for_headers()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the time of the headers."""
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse, and bound what belongs to headers."""
+        if self.transport.is_closing():
+            return
+        if self._in_headers:
+            self._header_bytes += len(data)
+            if self._patience is None:
+                self._wait_for_headers()
+        super().data_received(data)
+        if self._in_headers and self._header_bytes > self._options.max_header_bytes:
+            self._refuse(document(431, "headers_too_large", ""))
+
+    def on_headers_complete(self) -> None:
+        """The headers are whole; what follows is a body."""
+        self._stop_waiting()
+        self._in_headers = False
+        size = sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url)
+        if size > self._options.max_header_bytes:
+            self._refuse(document(431, "headers_too_large", ""))
+            return
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """The body is whole; what follows is the next call's headers."""
+        if self.transport.is_closing():
+            return
+        self._in_headers = True
+        self._header_bytes = 0
+        super().on_message_complete()
+
+    def on_body(self, body: bytes) -> None:
+        """Pass on a piece of the body, unless the call was refused."""
+        if not self.transport.is_closing():
+            super().on_body(body)
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no HTTP."""
+        self._refuse(document(400, "http_invalid", ""))
+
+    def _wait_for_headers(self) -> None:
+        self._patience = self.loop.call_later(self._options.header_seconds, self._too_slow)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+    def _too_slow(self) -> None:
+        self._patience = None
+        if not self.transport.is_closing():
+            self._refuse(document(408, "headers_timeout", ""))
+
+    def _refuse(self, reply: Reply) -> None:
+        """Answer at once, and close. A call that is being answered already is cut off."""
+        if self.transport.is_closing():
+            return
+        headers = (
+            *reply.headers,
+            (b"content-type", reply.media_type),
+            (b"content-length", b"%d" % len(reply.body)),
+            (b"connection", b"close"),
+        )
+        lines = [b"%s: %s\r\n" % header for header in headers]
+        answering = bool(self.cycle) and not self.cycle.response_complete
+        if not answering:
+            self.transport.write(b"".join([STATUS_LINE[reply.status], *lines, b"\r\n", reply.body]))
+        self.transport.close()
+
+
+def connections(options: ServerOptions) -> type[Connection]:
+    """The class of connections with these bounds, as uvicorn wants it."""
+    return type("BoundedConnection", (Connection,), {"options": options})

@@ -1,0 +1,252 @@
+"""From whole bytes to an answer: examined, judged, scored, recorded.
+
+    event loop -> examiner's thread -> judge's thread -> event loop [-> a recording thread]
+
+Once an item is taken it is seen through, whether or not its caller waits: what is found is
+never lost. So an item's body is closed here and not by the call. So many items may be under way
+and no more; above that calls are refused, and no queue grows.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeVar
+
+from safehold.classifiers.model import (
+    ClassifierItem,
+    ClassifierOptions,
+    Score,
+    over_mark,
+    unscored,
+)
+from safehold.errors import SafeholdError
+from safehold.hashing.exact import exact_digests_of_descriptor
+from safehold.intake.model import Answer, Submission
+from safehold.media.model import Fault
+from safehold.media.sniff import HEAD_BYTES, PICTURE_FORMATS, sniff
+from safehold.policy.model import Verdict
+from safehold.screening import Examination, Screened, Screening
+from safehold.server.errors import EndingError, OverloadedError
+from safehold.server.examiner import Examiner
+from safehold.server.judging import Judge, Judged, Question, Rulebook
+from safehold.server.observe import Figures
+from safehold.server.ports import Door
+from safehold.server.spool import Body
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """An item to be answered.
+
+    Attributes:
+        rulebook: the rules of its surface.
+        submit: makes its submission once it is screened.
+        body: its bytes; None where digests alone are known.
+        examination: what is known of it where there is no body.
+    """
+
+    rulebook: Rulebook
+    submit: Callable[[Screened, Mapping[str, int]], Submission]
+    body: Body | None = None
+    examination: Examination | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """An item's answer, and the submission that it was given for."""
+
+    answer: Answer
+    submission: Submission
+
+
+@dataclass(frozen=True, slots=True)
+class EngineParts:
+    """What an engine is made of.
+
+    Attributes:
+        examiner, judge: the two threads.
+        door: what is behind them.
+        figures: where seconds and queue lengths are told.
+        max_waiting: items that may be under way.
+        write_threads: items that are recorded at once.
+        classifiers: settings of the classifiers that surfaces may name.
+    """
+
+    examiner: Examiner
+    judge: Judge
+    door: Door
+    figures: Figures
+    max_waiting: int
+    write_threads: int = 8
+    classifiers: tuple[ClassifierOptions, ...] = ()
+
+
+class Engine:
+    """Answers items. For the thread of the event loop."""
+
+    def __init__(self, parts: EngineParts) -> None:
+        self._parts = parts
+        self._tasks: set[asyncio.Task[Settled]] = set()
+        self._writers = ThreadPoolExecutor(parts.write_threads, "record")
+        self._readers = ThreadPoolExecutor(2, "digests")
+        self._ended = False
+
+    @property
+    def under_way(self) -> int:
+        """Items that were taken and are not answered."""
+        return len(self._tasks)
+
+    @property
+    def ready(self) -> bool:
+        """Whether files can be read."""
+        return self._parts.examiner.ready
+
+    def check_room(self) -> None:
+        """Raise `OverloadedError` where no further item is taken now."""
+        if self._ended:
+            raise EndingError
+        if len(self._tasks) >= self._parts.max_waiting:
+            raise OverloadedError
+
+    def take(self, item: Item) -> asyncio.Task[Settled]:
+        """Take an item and its body, which is closed when all is done, whoever waits.
+
+        Raises:
+            OverloadedError: there is no room; the body stays the caller's.
+        """
+        self.check_room()
+        task = asyncio.get_running_loop().create_task(self._see_through(item))
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    async def stop(self) -> None:
+        """Finish what was taken, and end the threads."""
+        self._ended = True
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+        await asyncio.to_thread(self._stop_threads)
+
+    def _stop_threads(self) -> None:
+        self._parts.examiner.stop()
+        self._parts.judge.stop()
+        self._writers.shutdown()
+        self._readers.shutdown()
+
+    def _done(self, task: asyncio.Task[Settled]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled():
+            task.exception()  # whoever waited was told; nobody may be left
+
+    async def _see_through(self, item: Item) -> Settled:
+        try:
+            began = time.perf_counter()
+            examination = item.examination
+            if examination is None:
+                examination = await self._examine(item)
+                began = self._parts.figures.took("examine", began)
+            judged = await self._judge(item, examination)
+            began = self._parts.figures.took("judge", began)
+            if judged.outcome is None:
+                judged = await self._record(item, judged)
+                self._parts.figures.took("record", began)
+            if isinstance(judged.outcome, SafeholdError):
+                raise judged.outcome
+            assert judged.outcome is not None
+            return Settled(judged.outcome, judged.submission)
+        finally:
+            if item.body is not None:
+                item.body.close()
+
+    async def _examine(self, item: Item) -> Examination:
+        assert item.body is not None
+        descriptor = item.body.descriptor
+        found: Examination = await _told(lambda told: self._parts.examiner.submit(descriptor, told))
+        if found.exact is None:
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(self._readers, _read_here, descriptor, found)
+        return found
+
+    async def _judge(self, item: Item, examination: Examination) -> Judged:
+        asks = bool(item.rulebook.surface.classifiers) and item.body is not None
+        judged: Judged = await _told(
+            lambda told: self._parts.judge.ask(
+                Question(examination, item.rulebook, item.submit, told, asks)
+            )
+        )
+        return judged
+
+    async def _record(self, item: Item, judged: Judged) -> Judged:
+        submission = judged.submission
+        if item.rulebook.surface.classifiers:
+            submission = await self._score(item, judged)
+        loop = asyncio.get_running_loop()
+        answer = await loop.run_in_executor(
+            self._writers, self._parts.door.recorder.record, submission
+        )
+        return replace(judged, submission=submission, outcome=answer)
+
+    async def _score(self, item: Item, judged: Judged) -> Submission:
+        """Ask the surface's classifiers; an item that is blocked already needs none."""
+        submission, asking = judged.submission, self._parts.door.classifiers
+        if submission.screened.decision.verdict is Verdict.BLOCK or item.body is None:
+            return submission
+        names = frozenset(item.rulebook.surface.classifiers)
+        options = [option for option in self._parts.classifiers if option.name in names]
+        scores: tuple[Score, ...] = ()
+        if asking is not None:
+            scores = await asking.classify(_picture(item.body, submission.screened), names)
+        screened = Screening.with_scores(
+            submission.screened,
+            judged.rules,
+            over_mark=over_mark(options, scores),
+            # A surface that names a classifier that is not there is not checked by it.
+            unscored=unscored(options, scores) or len(options) < len(names),
+        )
+        told = tuple({**asdict(score), "code": score.code.value} for score in scores)
+        return replace(submission, screened=screened, scores=told)
+
+
+def _picture(body: Body, screened: Screened) -> ClassifierItem:
+    async def read() -> bytes:
+        return await asyncio.to_thread(os.pread, body.descriptor, body.size, 0)
+
+    kind = screened.examination.format
+    media_type = f"image/{kind}" if kind in PICTURE_FORMATS else "application/octet-stream"
+    return ClassifierItem(media_type, body.size, read)
+
+
+async def _told(ask: Callable[[Callable[[Any], None]], None]) -> Any:
+    """Wait for what another thread tells; an error that it tells is raised."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[Any] = loop.create_future()
+
+    def set_result(value: Any) -> None:
+        if not future.done():
+            future.set_result(value)
+
+    def told(value: Any) -> None:
+        loop.call_soon_threadsafe(set_result, value)
+
+    ask(told)
+    value = await future
+    if isinstance(value, SafeholdError):
+        raise value
+    return value
+
+
+def _read_here(descriptor: int, found: Examination) -> Examination:
+    """Exact digests of bytes that no worker read. Runs in a thread; nothing is decoded."""
+    format_name = sniff(os.pread(descriptor, HEAD_BYTES, 0))
+    exact = exact_digests_of_descriptor(descriptor)
+    fault = found.fault
+    if fault is Fault.LIMIT_BYTES and format_name not in PICTURE_FORMATS:
+        fault = Fault.UNSUPPORTED
+    return replace(found, exact=exact, format=format_name, fault=fault)

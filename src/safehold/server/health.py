@@ -1,0 +1,142 @@
+"""Whether the server lives, and whether it can do its work: codes, and nothing more.
+
+Checks run in a thread every few seconds and their results are kept, so that asking costs
+nothing and a check that hangs holds up nobody: it counts as failed until it returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import datetime as dt
+import json
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from safehold.fleet.model import CanaryResult
+from safehold.ids import ServerId
+from safehold.server.engine import Engine
+from safehold.server.lists import ListWatch
+from safehold.server.ports import ServerParts
+from safehold.server.problems import Reply
+
+CHECK_SECONDS = 3.0
+"""How often checks run, and how long one may take."""
+
+
+class Health:
+    """What `/health/live` and `/health/ready` say."""
+
+    def __init__(
+        self, parts: ServerParts, server_id: ServerId, lists: ListWatch, engine: Engine
+    ) -> None:
+        self._parts = parts
+        self._server_id = server_id
+        self._lists = lists
+        self._engine = engine
+        self._started = parts.clock.now()
+        self._failed: set[str] = set(parts.checks)
+        self._canary: CanaryResult | None = None
+        self._hanging: dict[str, asyncio.Future[bool]] = {}
+        self._threads = ThreadPoolExecutor(max(2, len(parts.checks) + 1), "checks")
+        self.lists_unreadable = False
+        self.ending = False
+
+    def close(self) -> None:
+        """End the threads; a check that hangs is left behind."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    def live(self) -> Reply:
+        """`/health/live`."""
+        return Reply(200, b'{"status": "live"}')
+
+    def ready(self) -> Reply:
+        """`/health/ready`."""
+        reasons = sorted(self.reasons())
+        if reasons:
+            return Reply(503, json.dumps({"status": "unready", "reasons": reasons}).encode())
+        notes = sorted(self.notes())
+        return Reply(200, json.dumps({"status": "ready", "notes": notes}).encode())
+
+    def reasons(self) -> set[str]:
+        """Codes of all that keeps this server from its work."""
+        now = self._parts.clock.now()
+        reasons = set(self._failed)
+        if self.ending:
+            reasons.add("closing")
+        if not self._engine.ready:
+            reasons.add("decoder")
+        lists = self._lists.current
+        if lists is None or self.lists_unreadable:
+            reasons.add("lists")
+        updated = {} if lists is None else lists.updated
+        for surface in self._parts.surfaces.all().values():
+            if surface.enabled:
+                reasons.update(fault.value for fault in surface.list_faults(updated, now))
+        if self._canary_failed(now):
+            reasons.add("canary_failed")
+        return reasons
+
+    def notes(self) -> set[str]:
+        """Codes of what an operator may want to know, and what keeps nobody from anything."""
+        notes = set(self._parts.notes)
+        surfaces = self._parts.surfaces.all().values()
+        if not any(surface.required_lists for surface in surfaces if surface.enabled):
+            notes.add("no_required_lists")
+        if any(not surface.enabled for surface in surfaces):
+            notes.add("surface_off")
+        lists = self._lists.current
+        if lists is not None and not lists.versions:
+            notes.add("no_lists")
+        return notes
+
+    def oldest_list(self) -> float:
+        """Seconds since the oldest open list was brought up to date; 0 where there is none."""
+        lists = self._lists.current
+        if lists is None or not lists.updated:
+            return 0.0
+        return (self._parts.clock.now() - min(lists.updated.values())).total_seconds()
+
+    async def check(self) -> None:
+        """Run all checks once; one that takes too long counts as failed, and runs on."""
+        await asyncio.gather(
+            *(self._check(code, check) for code, check in self._parts.checks.items()),
+            self._check("canary", self._look_for_canary),
+        )
+
+    async def _check(self, code: str, check: Callable[[], bool]) -> None:
+        if code in self._hanging:
+            return
+        running = asyncio.get_running_loop().run_in_executor(self._threads, check)
+        self._hanging[code] = running
+        running.add_done_callback(lambda done: self._checked(code, done))
+        done, _ = await asyncio.wait([running], timeout=CHECK_SECONDS)
+        if not done:
+            self._say(code, good=False)
+
+    def _checked(self, code: str, done: asyncio.Future[bool]) -> None:
+        self._hanging.pop(code, None)
+        if not done.cancelled():
+            self._say(code, good=done.exception() is None and done.result() is True)
+
+    def _say(self, code: str, *, good: bool) -> None:
+        if code not in self._parts.checks:
+            return
+        if good is (code in self._failed):
+            (self._parts.log.info if good else self._parts.log.error)("check", code=code, good=good)
+        (self._failed.discard if good else self._failed.add)(code)
+
+    def _look_for_canary(self) -> bool:
+        if self._parts.options.canary_max_age_hours:
+            self._canary = self._parts.door.canary(self._server_id)
+        return True
+
+    def _canary_failed(self, now: dt.datetime) -> bool:
+        hours = self._parts.options.canary_max_age_hours
+        if not hours:
+            return False
+        canary = self._canary
+        if canary is not None and canary.code != "ok":
+            return True
+        # A server that has just started has had no canary yet.
+        since = self._started if canary is None else canary.at
+        return now - since > dt.timedelta(hours=hours)

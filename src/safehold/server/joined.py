@@ -1,0 +1,48 @@
+"""The app's own parts, joined from what it was given."""
+
+from __future__ import annotations
+
+from safehold.ids import ServerId
+from safehold.server.auth import Gate, Purse
+from safehold.server.engine import Engine, EngineParts
+from safehold.server.examiner import Examiner, ExaminerParts
+from safehold.server.health import Health
+from safehold.server.judging import Judge
+from safehold.server.lists import ListWatch
+from safehold.server.observe import Figures
+from safehold.server.ports import ServerParts
+from safehold.server.routes_screen import Shared
+from safehold.server.spool import Spool
+
+
+class Joined:
+    """All of them. Nothing runs yet."""
+
+    def __init__(self, parts: ServerParts) -> None:
+        self.server_id = ServerId(parts.ids())
+        self.figures = Figures()
+        self.lists = ListWatch(parts.lists, parts.screening, parts.log)
+        self.examiner = Examiner(ExaminerParts(parts.pool, parts.request, parts.log))
+        self.judge = Judge(self.lists, parts.door.recorder.triage, parts.clock, parts.log)
+        self.engine = Engine(
+            EngineParts(
+                self.examiner,
+                self.judge,
+                parts.door,
+                self.figures,
+                parts.options.max_waiting,
+                parts.write_threads,
+                parts.classifiers,
+            )
+        )
+        self.spool = Spool(parts.options.spool_bytes)
+        self.gate = Gate(parts)
+        self.health = Health(parts, self.server_id, self.lists, self.engine)
+        self.shared = Shared(parts, self.gate, Purse(parts), self.engine, self.spool, self.figures)
+        gauge = self.figures.gauge
+        gauge("safehold_items_under_way", "Items.", lambda: self.engine.under_way)
+        gauge("safehold_spool_bytes", "Memory of bodies.", lambda: self.spool.used)
+        gauge("safehold_bodies", "Bodies in memory.", lambda: self.spool.bodies)
+        gauge("safehold_list_age_seconds", "Age of the oldest list.", self.health.oldest_list)
+        gauge("safehold_ready", "1 where ready.", lambda: not self.health.reasons())
+        gauge("safehold_decoder_ready", "1 where files can be read.", lambda: self.engine.ready)

@@ -1,0 +1,190 @@
+"""The lists that are open, kept up to date while the server runs.
+
+Opening reads every byte of a snapshot, so it happens in a thread; the new set takes the place
+of the old one in one step, and an old snapshot is closed when no batch uses it any more. A list
+that cannot be opened counts as missing; where an older version of it is open that one goes on
+being matched, since a match is a match.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from safehold.errors import SafeholdError
+from safehold.hashing.model import PDQ_BYTES, ExactDigests, Orientation, VariantDigests
+from safehold.lists.model import ListInfo
+from safehold.screening import Examination, Screening
+from safehold.server.errors import ListsUnavailableError
+from safehold.server.log import Log
+from safehold.server.ports import ListSource
+
+if TYPE_CHECKING:
+    from safehold.matching.snapshot import Snapshot
+
+
+@dataclass(frozen=True, slots=True)
+class OpenLists:
+    """A set of open lists, and what matches with them.
+
+    Attributes:
+        screening: matching and policy over them.
+        versions: of each list that is matched.
+        updated: for each list that is open and current, when it was last brought up to date.
+        known: how many lists there are, open or not.
+    """
+
+    screening: Screening
+    versions: Mapping[str, int]
+    updated: Mapping[str, dt.datetime]
+    known: int
+
+
+@dataclass(slots=True, eq=False)
+class _Generation:
+    """A set of lists, those who use it, and the snapshots that close when it is over."""
+
+    lists: OpenLists
+    snapshots: Mapping[str, Snapshot]
+    users: int = 0
+    leaving: list[Snapshot] = field(default_factory=list)
+    retired: bool = False
+
+
+class ListWatch:
+    """Opens lists, and looks from time to time whether there are others. Safe for threads."""
+
+    def __init__(
+        self, source: ListSource, screening: Callable[[Sequence[Snapshot]], Screening], log: Log
+    ) -> None:
+        self._source = source
+        self._screening = screening
+        self._log = log
+        self._lock = threading.Lock()
+        self._refreshing = threading.Lock()
+        self._generation: _Generation | None = None
+        self._old: list[_Generation] = []
+        self._seen: dict[str, tuple[int, str]] | None = None
+        self._failed: frozenset[str] = frozenset()
+
+    @property
+    def current(self) -> OpenLists | None:
+        """The lists that are open now; None before the first time."""
+        generation = self._generation
+        return generation.lists if generation is not None else None
+
+    @contextlib.contextmanager
+    def using(self) -> Iterator[OpenLists]:
+        """The open lists, which stay open until this is left.
+
+        Raises:
+            ListsUnavailableError: none were opened yet, or the server is ending.
+        """
+        with self._lock:
+            generation = self._generation
+            if generation is None:
+                raise ListsUnavailableError
+            generation.users += 1
+        try:
+            yield generation.lists
+        finally:
+            with self._lock:
+                generation.users -= 1
+            self._close_unused()
+
+    def refresh(self, *, force: bool = False) -> bool:
+        """Open what has changed. Blocks. Returns whether there is a new set.
+
+        Args:
+            force: whether every list is opened anew, changed or not.
+
+        Raises:
+            SafeholdError: it cannot be told which lists there are.
+        """
+        with self._refreshing:
+            infos = self._source.show()
+            seen = {str(info.name): (info.version, str(info.tier)) for info in infos}
+            if seen == self._seen and not self._failed and not force:
+                return False
+            before = dict(self._generation.snapshots) if self._generation else {}
+            if force:
+                self._seen = None
+            snapshots, failed = self._opened(infos, before)
+            if failed == self._failed and seen == self._seen:
+                return False  # what could not be opened still cannot
+            self._take(infos, snapshots, failed)
+            self._seen, self._failed = seen, failed
+            return True
+
+    def close(self) -> None:
+        """Close everything as soon as nobody uses it."""
+        with self._refreshing:
+            with self._lock:
+                generation, self._generation = self._generation, None
+                if generation is not None:
+                    generation.leaving = list(generation.snapshots.values())
+                    self._old.append(generation)
+            self._close_unused()
+
+    def _opened(
+        self, infos: Sequence[ListInfo], before: Mapping[str, Snapshot]
+    ) -> tuple[dict[str, Snapshot], frozenset[str]]:
+        opened: dict[str, Snapshot] = {}
+        failed = set()
+        for info in infos:
+            name = str(info.name)
+            now = (info.version, str(info.tier))
+            if name in before and name not in self._failed and (self._seen or {}).get(name) == now:
+                opened[name] = before[name]
+                continue
+            try:
+                [opened[name]] = self._source.open([name])
+            except SafeholdError as error:
+                failed.add(name)
+                self._log.error("list_not_opened", code=error.code)
+                if name in before:
+                    opened[name] = before[name]
+        return opened, frozenset(failed)
+
+    def _take(
+        self, infos: Sequence[ListInfo], snapshots: dict[str, Snapshot], failed: frozenset[str]
+    ) -> None:
+        screening = self._screening(list(snapshots.values()))
+        _prime(screening)
+        updated = {str(i.name): i.updated for i in infos if str(i.name) not in failed}
+        versions = {name: _version(snapshot) for name, snapshot in snapshots.items()}
+        fresh = _Generation(OpenLists(screening, versions, updated, len(infos)), snapshots)
+        with self._lock:
+            old, self._generation = self._generation, fresh
+            if old is not None:
+                kept = {id(snapshot) for snapshot in snapshots.values()}
+                old.leaving = [s for s in old.snapshots.values() if id(s) not in kept]
+                self._old.append(old)
+        self._log.info("lists_opened", lists=len(snapshots), failed=len(failed))
+        self._close_unused()
+
+    def _close_unused(self) -> None:
+        # Sets are closed in order: a younger one may use what an older one leaves to it.
+        ended: list[Snapshot] = []
+        with self._lock:
+            while self._old and not self._old[0].users:
+                ended += self._old.pop(0).leaving
+        for snapshot in ended:
+            snapshot.close()
+
+
+def _version(snapshot: Snapshot) -> int:
+    version = snapshot.metadata.extra.get("version", 0)
+    return version if isinstance(version, int) else 0
+
+
+def _prime(screening: Screening) -> None:
+    """Load the kernels of matching before the first caller waits for them."""
+    hashes = tuple(bytes([7 * i + 1]) * PDQ_BYTES for i in range(len(Orientation)))
+    variant = VariantDigests("as_stored", 100, hashes)
+    exact = ExactDigests(bytes(16), bytes(20), bytes(32), 0)
+    screening.judge([Examination(exact, variants=(variant,))])

@@ -1,0 +1,104 @@
+"""Bodies on their way: each in a file in memory, all of them together bounded.
+
+No plaintext reaches a disk: the file has no name and lies in memory (memfd_create(2)). Once a
+body is whole it is sealed, so that nothing can change it between the check and the vault.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from safehold.server.errors import BodyTooLargeError, OverloadedError
+
+_SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
+_PAGE = 4096
+
+
+class Spool:
+    """Memory for all bodies. For the thread of the event loop."""
+
+    def __init__(self, total_bytes: int) -> None:
+        self._total = total_bytes
+        self._used = 0
+        self._bodies = 0
+
+    @property
+    def used(self) -> int:
+        """Bytes that are taken now, in whole pages."""
+        return self._used
+
+    @property
+    def bodies(self) -> int:
+        """Bodies that are held now."""
+        return self._bodies
+
+    def body(self, max_bytes: int) -> Body:
+        """A new, empty body of at most `max_bytes`.
+
+        Raises:
+            OverloadedError: there is no memory or no descriptor left.
+        """
+        if self._used + _PAGE > self._total:
+            raise OverloadedError
+        try:
+            descriptor = os.memfd_create("item", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        except OSError as error:
+            raise OverloadedError from error
+        self._bodies += 1
+        return Body(self, descriptor, max_bytes)
+
+    def take(self, size: int) -> None:
+        """Take so many more bytes. Raises `OverloadedError`."""
+        if self._used + size > self._total:
+            raise OverloadedError
+        self._used += size
+
+    def give_back(self, size: int) -> None:
+        """A body is gone, and so many bytes with it."""
+        self._used -= size
+        self._bodies -= 1
+
+
+class Body:
+    """The bytes of one item. Whoever has it last closes it."""
+
+    def __init__(self, spool: Spool, descriptor: int, max_bytes: int) -> None:
+        self.descriptor = descriptor
+        self.size = 0
+        self._spool = spool
+        self._max_bytes = max_bytes
+        self._taken = 0
+
+    def write(self, chunk: bytes | memoryview) -> None:
+        """Add bytes at the end.
+
+        Raises:
+            BodyTooLargeError: it would be larger than it may be.
+            OverloadedError: there is no memory left for it.
+        """
+        size = self.size + len(chunk)
+        if size > self._max_bytes:
+            raise BodyTooLargeError
+        pages = -(-size // _PAGE) * _PAGE
+        if pages > self._taken:
+            self._spool.take(pages - self._taken)
+            self._taken = pages
+        view = memoryview(chunk)
+        try:
+            while view:
+                view = view[os.write(self.descriptor, view) :]
+        except OSError as error:
+            raise OverloadedError from error
+        self.size = size
+
+    def seal(self) -> None:
+        """Nothing can change it from now on."""
+        fcntl.fcntl(self.descriptor, fcntl.F_ADD_SEALS, _SEALS)
+
+    def close(self) -> None:
+        """Free it. May be called again."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+            self._spool.give_back(self._taken)
