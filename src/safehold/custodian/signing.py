@@ -33,6 +33,7 @@ PUBLIC_FILE = "checkpoint.pub"
 LAST_FILE = "checkpoint.last"
 MAX_TEXT_BYTES = 1024
 _MAX_FILE_BYTES = 64 * 1024
+_NO_SIGNATURE = "\n\N{EM DASH} none AAAA\n"
 
 
 class CheckpointKeyError(CustodianError):
@@ -133,8 +134,8 @@ def _parse(text: bytes) -> tuple[str, Checkpoint]:
             raise CheckpointRefusedError
         plain = text.decode("ascii")
         # A note is the text, an empty line and signatures, which are not there yet.
-        checkpoint = read_checkpoint(f"{plain}\n-\n")
-        if checkpoint.note != f"{plain}\n-\n" or "\n\n" in plain:
+        checkpoint = read_checkpoint(plain + _NO_SIGNATURE)
+        if "\n\n" in plain:
             raise CheckpointRefusedError
     except (UnicodeDecodeError, NoteError) as error:
         raise CheckpointRefusedError from error

@@ -127,7 +127,7 @@ def seal_stream(recipients: Sequence[str], reader: Reader, writer: Writer) -> No
     source, sink = _Source(reader), _Sink(writer)
     try:
         pyrage.encrypt_io(source, sink, _recipients(recipients))
-    except pyrage.EncryptError as error:
+    except (pyrage.EncryptError, OSError) as error:
         raise source.failure or sink.failure or VaultError() from error
 
 
@@ -142,7 +142,7 @@ def unseal_stream(identities: Sequence[Identity], reader: Reader, writer: Writer
     source, sink = _Source(reader), _Sink(writer)
     try:
         pyrage.decrypt_io(source, sink, _identities(identities))
-    except pyrage.DecryptError as error:
+    except (pyrage.DecryptError, OSError) as error:  # OSError for damage behind the header.
         raise source.failure or sink.failure or _refusal(error) from error
 
 
