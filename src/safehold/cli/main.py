@@ -16,7 +16,7 @@ import typer
 from typer.exceptions import TyperException
 
 from safehold import __version__
-from safehold.cli import config, demo, evidence, hash_command, init, lists, scan, services
+from safehold.cli import config, demo, evidence, hash_command, init, lists, scan, serve, services
 from safehold.cli.console import note
 from safehold.errors import SafeholdError, UsageError
 
@@ -66,6 +66,8 @@ app.command("hash", epilog=hash_command.EXAMPLE)(hash_command.hash_paths)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(lists.app, name="list")
 app.command("init", epilog=init.EXAMPLE)(init.init)
+app.command("serve", epilog=serve.SERVE_EXAMPLE)(serve.serve)
+app.command("custodian", epilog=serve.CUSTODIAN_EXAMPLE)(serve.custodian)
 app.add_typer(services.services, name="service")
 app.add_typer(services.keys, name="key")
 app.add_typer(services.webhooks, name="webhook")

@@ -99,6 +99,10 @@ class Runtime:
     @functools.cached_property
     def workers(self) -> WorkerPool:
         """Locked worker processes that examine items; they start to warm up at once."""
+        return self._stack.enter_context(self.new_workers())
+
+    def new_workers(self) -> WorkerPool:
+        """A pool of its own, which the caller closes. One thread uses a pool."""
         from safehold.media.sandbox.interface import SandboxOptions
         from safehold.media.sandbox.pool import WorkerPool
         from safehold.screening import JOB, WARM_UP
@@ -118,7 +122,7 @@ class Runtime:
             workers=self.settings.workers,
             limits=self.settings.media,
         )
-        return self._stack.enter_context(WorkerPool(options))
+        return WorkerPool(options)
 
     def missing_protections(self) -> tuple[str, ...]:
         """What this machine does not give to hold the workers; for the operator to know."""

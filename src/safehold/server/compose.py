@@ -85,7 +85,6 @@ def server_parts(runtime: ServiceRuntime, log: Log | None = None) -> ServerParts
         classifiers=classifiers,
         canary_list=ListName(CANARY_SERVICE),
         checks=_checks(runtime),
-        notes=_notes(runtime),
         clock=runtime.clock,
         ids=runtime.ids,
         log=log or json_log(sys.stdout),
@@ -110,17 +109,6 @@ def _checks(runtime: ServiceRuntime) -> dict[str, Callable[[], bool]]:
         return free is None or free >= runtime.settings.intake.min_free_bytes
 
     return {"database": database, "vault": vault, "disk_full": room}
-
-
-def _notes(runtime: ServiceRuntime) -> tuple[str, ...]:
-    """What is not wrong and still should be known."""
-    surfaces = runtime.surfaces.all().values()
-    notes = []
-    if not any(surface.required_lists for surface in surfaces):
-        notes.append("no_required_list")
-    if not all(surface.enabled for surface in surfaces):
-        notes.append("surface_switched_off")
-    return tuple(notes)
 
 
 class _LazyClassifiers:
