@@ -39,7 +39,7 @@ from safehold.errors import SafeholdError
 _CREDENTIALS = struct.Struct("3i")
 _FOLDER_MODE = 0o700
 _SOCKET_MODE = 0o600
-_TICK_SECONDS = 0.2
+_TICK_SECONDS = 0.1
 
 
 @dataclass(frozen=True, slots=True)
