@@ -174,13 +174,13 @@ async def test_calls_to_one_classifier_are_bounded_and_do_not_hold_up_another() 
 @pytest.mark.anyio
 async def test_waiting_for_a_place_counts_as_time() -> None:
     def slow(_: Received) -> bytes:
-        time.sleep(0.5)
+        time.sleep(0.8)
         return http(200, b'{"score": 0.5}')
 
     with listening(Receiver(slow)) as receiver:
         async with outbound(receiver) as way_out:
             classifiers = Classifiers(
-                [plain(receiver, max_concurrent=1, timeout_seconds=0.9)], way_out
+                [plain(receiver, max_concurrent=1, timeout_seconds=1.4)], way_out
             )
             items = [classifiers.classify(Reading().item()) for _ in range(4)]
             codes = sorted(scores[0].code for scores in await asyncio.gather(*items))

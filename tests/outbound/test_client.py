@@ -80,6 +80,14 @@ def test_other_ways_to_write_this_machine_are_denied(host: str) -> None:
         send_once(Call(f"http://{host}:9/"), options)
 
 
+def test_an_ip_address_that_is_allowed_by_its_port_is_no_other_port() -> None:
+    options = OutboundOptions(allowed_hosts=("127.0.0.1:8443", "[::1]:8443"))
+    for host in ("127.0.0.1", "[::1]"):
+        assert check_url(f"https://{host}:8443/", options).port == 8443
+        with pytest.raises(OutboundDeniedError):
+            check_url(f"https://{host}:8444/", options)
+
+
 def test_allowed_hosts_never_reach_metadata() -> None:
     options = OutboundOptions(
         allow_http=True, allow_private=True, allowed_hosts=("169.254.169.254:80",)
@@ -103,6 +111,10 @@ def test_allowed_hosts_never_reach_metadata() -> None:
         "https://example.org/a b",
         "https://example.org/\r\nx: y",
         "https://exämple.org/",
+        "https://127.0.0.1/",
+        "https://[::1]/",
+        "https://[::ffff:10.0.0.1]/",
+        "https://169.254.169.254/latest/",
         "example.org",
         "",
         "https://example.org/" + "a" * 3000,
@@ -269,6 +281,16 @@ def test_tls_proves_the_name_that_was_called(tmp_path: Path) -> None:
     assert len(receiver.received) == 1
 
 
+@pytest.mark.parametrize("content", [None, b"", b"nonsense"])
+def test_authorities_that_cannot_be_read_are_said(tmp_path: Path, content: bytes | None) -> None:
+    file = tmp_path / "ca.pem"
+    if content is not None:
+        file.write_bytes(content)
+    with pytest.raises(OutboundTlsError) as caught:
+        send_once(Call("https://example.org/"), OutboundOptions(ca_file=str(file)))
+    assert "ca_file" in caught.value.hint
+
+
 def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     with listening(Receiver(always(500))) as proxy, listening(Receiver(always())) as receiver:
         for name in ("http_proxy", "HTTP_PROXY", "ALL_PROXY", "all_proxy"):
@@ -280,7 +302,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 @pytest.mark.anyio
 async def test_connections_are_kept_and_calls_run_side_by_side() -> None:
     def slow(request: Received) -> bytes:
-        time.sleep(0.2)
+        time.sleep(0.4)
         return http(200, request.body)
 
     with listening(Receiver(slow)) as receiver:
@@ -288,7 +310,7 @@ async def test_connections_are_kept_and_calls_run_side_by_side() -> None:
             started = time.monotonic()
             calls = [Call(receiver.url(), body=b"%d" % i) for i in range(8)]
             replies = await asyncio.gather(*(outbound.send(call) for call in calls))
-            assert time.monotonic() - started < 1.2
+            assert time.monotonic() - started < 2.5
             assert [reply.body for reply in replies] == [b"%d" % i for i in range(8)]
             before = receiver.connections
             await outbound.send(calls[0])
@@ -304,7 +326,7 @@ async def test_a_name_server_that_does_not_answer_meets_the_deadline(
         started = time.monotonic()
         with pytest.raises(OutboundTimeoutError):
             await outbound.send(Call("https://example.org/"))
-        assert time.monotonic() - started < 1
+        assert time.monotonic() - started < 1.8
 
 
 def test_neither_log_nor_message_has_the_address(caplog: pytest.LogCaptureFixture) -> None:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import ipaddress
 import ssl
 from collections.abc import Iterable, Mapping, Sequence
 from types import TracebackType
@@ -54,6 +55,8 @@ _PORTS = {"http": 80, "https": 443}
 
 class Outbound:
     """Calls other machines; to be used within one event loop, as an `async with` context.
+
+    Entering it raises `OutboundTlsError` where the certificates of authorities cannot be read.
 
     Args:
         options: what bounds every call.
@@ -133,6 +136,8 @@ class Outbound:
             received = {name.lower(): value for name, value in answer.headers}
             if not 200 <= answer.status < 300:
                 raise OutboundStatusError(answer.status, self._retry_after(received))
+            if not call.read_answer:
+                return Reply(answer.status, b"")
             if received.get(b"content-encoding", b"identity").strip().lower() != b"identity":
                 raise OutboundTooLongError
             body = bytearray()
@@ -167,9 +172,12 @@ def send_once(
 
 
 def check_url(text: str, options: OutboundOptions) -> httpx.URL:
-    """Take an address apart. Raises `OutboundDeniedError` where it breaks rule 1.
+    """Take an address apart.
 
     This looks nothing up: a name that leads to a private address shows when it is called.
+
+    Raises:
+        OutboundDeniedError: it breaks rule 1, or is an IP address that may not be called.
     """
     try:
         url = httpx.URL(text)
@@ -182,7 +190,20 @@ def check_url(text: str, options: OutboundOptions) -> httpx.URL:
         raise OutboundDeniedError
     if url.userinfo or not url.raw_host or not 0 < port < 65_536:
         raise OutboundDeniedError
+    try:
+        literal = ipaddress.ip_address(url.host)
+    except ValueError:
+        return url
+    if not permitted([literal], private=_may_be_private(url.host, port, options)):
+        raise OutboundDeniedError
     return url
+
+
+def _may_be_private(host: str, port: int, options: OutboundOptions) -> bool:
+    """Whether a host may have private addresses."""
+    # A name's last dot makes no other name.
+    name = f"[{host}]:{port}" if ":" in host else f"{host.rstrip('.')}:{port}"
+    return options.allow_private or name.lower() in options.allowed_hosts
 
 
 class _PinnedBackend(httpcore.AsyncNetworkBackend):
@@ -202,9 +223,7 @@ class _PinnedBackend(httpcore.AsyncNetworkBackend):
         socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
     ) -> httpcore.AsyncNetworkStream:
         """Resolve, look at every address, connect to the first that answers."""
-        # A look-up's last dot makes no other name.
-        name = f"[{host}]:{port}" if ":" in host else f"{host.rstrip('.')}:{port}"
-        private = self._options.allow_private or name.lower() in self._options.allowed_hosts
+        private = _may_be_private(host, port, self._options)
         addresses = await self._resolver(host, port)
         if not permitted(addresses, private=private):
             raise OutboundDeniedError
@@ -229,11 +248,17 @@ class _PinnedBackend(httpcore.AsyncNetworkBackend):
 
 
 def _tls(options: OutboundOptions) -> ssl.SSLContext:
-    context = (
-        ssl.create_default_context(cafile=options.ca_file)
-        if options.ca_file
-        else httpcore.default_ssl_context()
-    )
+    try:
+        context = (
+            ssl.create_default_context(cafile=options.ca_file)
+            if options.ca_file
+            else httpcore.default_ssl_context()
+        )
+    except OSError as error:
+        raise OutboundTlsError(
+            "The certificates of authorities cannot be read.",
+            hint="The setting outbound.ca_file must name a file of PEM certificates.",
+        ) from error
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     return context
 

@@ -45,6 +45,7 @@ class Call:
         headers: beside `Host` and `Content-Length`, which are added.
         body: what is sent.
         timeout_seconds: time for this call where it is not the options'.
+        read_answer: whether the answer's body is read; else its status is all that counts.
     """
 
     url: str = field(repr=False)
@@ -52,6 +53,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes = field(default=b"", repr=False)
     timeout_seconds: float | None = None
+    read_answer: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +62,7 @@ class Reply:
 
     Attributes:
         status: 200 to 299.
-        body: at most `max_answer_bytes`.
+        body: at most `max_answer_bytes`; empty where it is not read.
     """
 
     status: int

@@ -232,8 +232,16 @@ class Deliverer:
             headers |= signed_headers(secret, message.message_id, now, message.body)
         else:
             headers[ID_HEADER] = message.message_id
-        seconds = self._options.timeout_seconds
-        await outbound.send(Call(url, headers=headers, body=message.body, timeout_seconds=seconds))
+        await outbound.send(
+            Call(
+                url,
+                headers=headers,
+                body=message.body,
+                timeout_seconds=self._options.timeout_seconds,
+                # A receiver that answers 200 with a long page has the message all the same.
+                read_answer=False,
+            )
+        )
 
     async def _post_alarm(self, message: Message, outbound: Outbound) -> None:
         alarms = self._settings.alarms
