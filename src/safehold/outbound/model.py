@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from safehold.errors import SafeholdError
+from safehold.errors import SafeholdError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +76,8 @@ class OutboundError(SafeholdError):
     default_message = "A call to another machine failed."
 
 
-class OutboundDeniedError(OutboundError):
-    """The address may not be called."""
+class OutboundDeniedError(OutboundError, UsageError):
+    """The address may not be called; whoever gave it can give another."""
 
     code = "outbound_denied"
     default_message = "That address may not be called."
