@@ -96,6 +96,12 @@ def test_the_key_on_the_disk(room: Room, officer: Identity) -> None:
         CheckpointSigner(room.folder, [Identity.generate()])
 
 
+def test_making_the_key_can_be_done_again_after_a_crash(tmp_path: Path, officer: Identity) -> None:
+    (tmp_path / "checkpoint.key.age").write_bytes(b"half of an earlier one")
+    key = new_checkpoint_key(tmp_path, "test", [officer.recipient])
+    assert CheckpointSigner(tmp_path, [officer]).key == key
+
+
 def test_keys_that_cannot_be_used(room: Room, officer: Identity, tmp_path: Path) -> None:
     with pytest.raises(CheckpointKeyError):
         CheckpointSigner(tmp_path / "nowhere", [officer])

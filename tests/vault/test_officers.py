@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import stat
 import subprocess
 import sys
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pyrage
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from safehold.errors import UsageError
 from safehold.vault.officers import (
@@ -22,6 +25,7 @@ from safehold.vault.officers import (
     unlock,
     write_identity,
 )
+from safehold.vault.passphrase import MAX_CONTENT_BYTES, encrypt
 from safehold.vault.sealing import Identity, RecipientError
 
 
@@ -104,10 +108,12 @@ def test_changes_by_several_processes_are_all_there(tmp_path: Path) -> None:
     assert names == {who + str(i) for who in "abc" for i in range(5)}
 
 
+CHEAP = 10
+"""A work factor for tests alone."""
+
+
 def test_an_identity_behind_a_passphrase() -> None:
-    """The real work factor: about a second for each use of the passphrase."""
-    content, identity = new_officer_identity("correct horse battery staple")
-    assert content.startswith(b"age-encryption.org/v1\n-> scrypt ")
+    content, identity = new_officer_identity("correct horse battery staple", CHEAP)
     assert identity.secret.encode() not in content
     assert unlock(content, "correct horse battery staple") == identity
     with pytest.raises(OfficerKeyError) as caught:
@@ -115,6 +121,35 @@ def test_an_identity_behind_a_passphrase() -> None:
     assert "wrong" not in str(caught.value)
     with pytest.raises(OfficerKeyError, match="passphrase"):
         unlock(content, None)
+
+
+def test_the_real_work_factor() -> None:
+    content, identity = new_officer_identity("passphrase")
+    lines = content.split(b"\n", 2)
+    assert lines[0] == b"age-encryption.org/v1"
+    assert re.fullmatch(rb"-> scrypt [A-Za-z0-9+/]{22} 18", lines[1])
+    plain = pyrage.passphrase.decrypt(content, "passphrase")
+    assert plain == identity_file(identity)
+
+
+@given(content=st.binary(min_size=1, max_size=2000), passphrase=st.text(max_size=50))
+@settings(max_examples=25)
+def test_public_tools_open_what_is_behind_a_passphrase(content: bytes, passphrase: str) -> None:
+    made = encrypt(content, passphrase, 2)
+    assert pyrage.passphrase.decrypt(made, passphrase) == content
+    for place in range(0, len(made), 7):
+        damaged = made[:place] + bytes([made[place] ^ 1]) + made[place + 1 :]
+        with pytest.raises(pyrage.DecryptError):
+            pyrage.passphrase.decrypt(damaged, passphrase)
+
+
+def test_the_largest_content_behind_a_passphrase() -> None:
+    made = encrypt(bytes(MAX_CONTENT_BYTES), "p", 2)
+    assert pyrage.passphrase.decrypt(made, "p") == bytes(MAX_CONTENT_BYTES)
+    for content in (b"", bytes(MAX_CONTENT_BYTES + 1)):
+        with pytest.raises(ValueError, match="one chunk"):
+            encrypt(content, "p", 2)
+    assert encrypt(b"x", "p", 2) != encrypt(b"x", "p", 2)
 
 
 def test_an_empty_passphrase_is_none() -> None:

@@ -58,11 +58,14 @@ def new_checkpoint_key(folder: Path, name: str, officers: Sequence[str]) -> Note
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    if (folder / PUBLIC_FILE).exists():
+        raise UsageError("There is a key that signs checkpoints already.")
     private = Ed25519PrivateKey.generate()
     key = NoteKey(name, private.public_key().public_bytes_raw())
     try:
-        # The public half is last: where it is, the private one is.
-        create_file(folder / KEY_FILE, seal(officers, _pem(private)))
+        # The public half is last. A private one without it, of a run that was broken off, has
+        # signed nothing.
+        replace_file(folder / KEY_FILE, seal(officers, _pem(private)))
         create_file(folder / PUBLIC_FILE, f"{key}\n".encode("ascii"))
     except FileExistsError:
         raise UsageError("There is a key that signs checkpoints already.") from None

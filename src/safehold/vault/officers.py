@@ -26,6 +26,7 @@ import pyrage
 from safehold.errors import SafeholdError, UsageError
 from safehold.vault.durable import create_file, replace_file
 from safehold.vault.interface import VaultError
+from safehold.vault.passphrase import WORK_FACTOR, encrypt
 from safehold.vault.sealing import Identity, KeyMismatchError, RecipientError, check_recipient
 
 MAX_OFFICERS = 64
@@ -182,14 +183,15 @@ def _parse(content: bytes) -> tuple[Officer, ...]:
     return tuple(officers)
 
 
-def new_officer_identity(passphrase: str) -> tuple[bytes, Identity]:
+def new_officer_identity(passphrase: str, work_factor: int = WORK_FACTOR) -> tuple[bytes, Identity]:
     """An officer's new identity.
 
     The file is one that age itself takes (`age -d -i FILE`): an identity file, encrypted to the
-    passphrase by scrypt with the work factor that takes this machine about a second.
+    passphrase by scrypt. To make or to open it takes 256 MiB of memory for about half a second.
 
     Args:
         passphrase: not empty.
+        work_factor: base-2 logarithm of scrypt's N; less than the default in tests only.
 
     Returns:
         The bytes of the file, and the identity.
@@ -197,7 +199,7 @@ def new_officer_identity(passphrase: str) -> tuple[bytes, Identity]:
     if not passphrase:
         raise UsageError("The passphrase is empty.")
     identity = Identity.generate()
-    return bytes(pyrage.passphrase.encrypt(identity_file(identity), passphrase)), identity
+    return encrypt(identity_file(identity), passphrase, work_factor), identity
 
 
 def identity_file(identity: Identity) -> bytes:
