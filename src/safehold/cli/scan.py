@@ -18,6 +18,7 @@ from safehold.cli.options import (
     JsonOption,
     WorkersOption,
     open_runtime,
+    open_service,
     tell_missing_protections,
 )
 
@@ -74,6 +75,16 @@ def scan(
     archives: Annotated[
         bool, typer.Option("--archives/--no-archives", help="Look into zip and tar files.")
     ] = True,
+    hold: Annotated[
+        bool,
+        typer.Option("--hold", help="Keep what is held or blocked as evidence, in a case each."),
+    ] = False,
+    service: Annotated[
+        str, typer.Option("--service", help="With --hold: the service whose cases they are.")
+    ] = "default",
+    surface: Annotated[
+        str, typer.Option("--surface", help="With --hold: the surface they are of.")
+    ] = "storage",
     workers: WorkersOption = None,
     as_json: JsonOption = False,
     home: HomeOption = None,
@@ -83,6 +94,7 @@ def scan(
     Writes a JSON line for each file and each archive member. Exit code 1 when something was
     found, 2 when nothing was found but something could not be checked, else 0.
     """
+    from safehold.scan.holding import HoldPlan
     from safehold.scan.job import ScanPlan
 
     plan = ScanPlan(
@@ -95,8 +107,13 @@ def scan(
         resume=resume,
         follow=follow,
         archives=archives,
+        hold=HoldPlan(service, surface) if hold else None,
     )
-    with open_runtime(context, home, workers) as runtime:
+    if hold:
+        opened: Runtime = open_service(context, home, workers=workers)
+    else:
+        opened = open_runtime(context, home, workers)
+    with opened as runtime:
         return _run(plan, runtime, as_json)
 
 

@@ -13,8 +13,6 @@ from safehold.cli.options import HomeOption, JsonOption, open_service
 
 if TYPE_CHECKING:
     from safehold.accounts.model import ApiKey
-    from safehold.ids import ServiceId
-    from safehold.runtime.service import ServiceRuntime
 
 SERVICE_EXAMPLE = "Example: safehold service add forum"
 KEY_EXAMPLE = "Example: safehold key add forum --label web --scope screen --scope digests"
@@ -158,7 +156,7 @@ def add_webhook(
     from safehold.cli.console import note
 
     with open_service(context, home) as runtime:
-        webhook, secret = runtime.webhooks.add(_service_id(runtime, service), url)
+        webhook, secret = runtime.webhooks.add(runtime.service_id(service), url)
         if as_json:
             print(json.dumps({"id": webhook.webhook_id, "secret": secret}))
         else:
@@ -175,7 +173,7 @@ def list_webhooks(
 ) -> None:
     """List the webhooks of a service, without their secrets."""
     with open_service(context, home) as runtime:
-        for webhook in runtime.webhooks.list(_service_id(runtime, service)):
+        for webhook in runtime.webhooks.list(runtime.service_id(service)):
             state = "disabled" if webhook.disabled else "active"
             row = {"id": webhook.webhook_id, "url": webhook.url, "state": state}
             print(json.dumps(row) if as_json else "  ".join(row.values()))
@@ -192,16 +190,7 @@ def remove_webhook(
     from safehold.ids import WebhookId
 
     with open_service(context, home) as runtime:
-        runtime.webhooks.remove(_service_id(runtime, service), WebhookId(webhook))
-
-
-def _service_id(runtime: ServiceRuntime, name: str) -> ServiceId:
-    from safehold.accounts.model import UnknownServiceError
-
-    for service in runtime.accounts.services():
-        if service.name == name:
-            return service.service_id
-    raise UnknownServiceError
+        runtime.webhooks.remove(runtime.service_id(service), WebhookId(webhook))
 
 
 def _key_row(key: ApiKey) -> dict[str, object]:

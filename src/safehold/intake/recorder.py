@@ -8,6 +8,7 @@ object in the vault that no record names.
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -64,6 +65,7 @@ class Recorder:
         self._parts = parts
         self._locker = Locker(parts)
         self._monotonic = monotonic
+        self._fault_lock = threading.Lock()
         self._fault_space = (0, 0)
         self._fault_space_until = 0.0
 
@@ -134,16 +136,25 @@ class Recorder:
         return self._locker.lock(case, submission.context.as_json(), stored)
 
     def _check_fault_space(self) -> None:
-        now = self._monotonic()
-        if now >= self._fault_space_until:
-            with self._parts.records.read() as transaction:
-                self._fault_space = transaction.cases.fault_space()
-            self._fault_space_until = now + _FAULT_SPACE_SECONDS
-        cases, size = self._fault_space
-        if cases >= self._parts.options.fault_cases or size >= self._parts.options.fault_bytes:
-            alarm = Alarm(AlarmCode.FAULT_SPACE_FULL, self._parts.clock.now())
-            self._parts.commit.run(lambda t: t.outbox.add(self._parts.alarms(alarm)))
-            raise FaultSpaceFullError
+        """Take a place among the cases that are only faults.
+
+        The places are counted by the database every few seconds and in between here, so that
+        several servers together may go over the quota by what a few seconds bring.
+        """
+        options = self._parts.options
+        with self._fault_lock:
+            now = self._monotonic()
+            if now >= self._fault_space_until:
+                with self._parts.records.read() as transaction:
+                    self._fault_space = transaction.cases.fault_space()
+                self._fault_space_until = now + _FAULT_SPACE_SECONDS
+            cases, size = self._fault_space
+            if cases < options.fault_cases and size < options.fault_bytes:
+                self._fault_space = (cases + 1, size)
+                return
+        alarm = Alarm(AlarmCode.FAULT_SPACE_FULL, self._parts.clock.now())
+        self._parts.commit.run(lambda t: t.outbox.add(self._parts.alarms(alarm)))
+        raise FaultSpaceFullError
 
     def _write(
         self, submission: Submission, locked: Locked | None, transaction: Transaction

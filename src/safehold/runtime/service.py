@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from safehold import __version__
+from safehold.accounts.model import UnknownServiceError
 from safehold.cases.commit import GroupCommit
 from safehold.cases.names import KeyedNames
 from safehold.cases.receipt import ReceiptSealer
 from safehold.cases.service import CaseService
-from safehold.ids import IdMaker
+from safehold.ids import IdMaker, ServiceId
 from safehold.intake.parts import IntakeParts
 from safehold.intake.receipts import Receipts
 from safehold.intake.recorder import Recorder
@@ -139,6 +140,14 @@ class ServiceRuntime(Runtime):
         from safehold.accounts.service import AccountService
 
         return AccountService(self.records, self.clock, self.ids)
+
+    def service_id(self, name: str) -> ServiceId:
+        """The id of the service of that name. Raises `UnknownServiceError`."""
+        with self.records.read() as transaction:
+            service = transaction.accounts.service_named(name)
+        if service is None:
+            raise UnknownServiceError
+        return service.service_id
 
     @functools.cached_property
     def authenticator(self) -> Authenticator:

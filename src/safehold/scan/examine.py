@@ -50,13 +50,26 @@ class FlowOptions:
     member_bytes: int = 512 * MIB
 
 
+HOLDING = FlowOptions(window=256, batch=32)
+"""Where descriptors are kept open there are fewer of them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Examined:
-    """An item's name and what was found in its bytes."""
+    """An item's name and what was found in its bytes.
+
+    Attributes:
+        label: its name.
+        size: in bytes, 0 if unknown.
+        examination: what was found.
+        descriptor: of its bytes, open until the next batch is asked for, where descriptors are
+            kept open; else None.
+    """
 
     label: Label
     size: int
     examination: Examination
+    descriptor: int | None = None
 
 
 @dataclass(slots=True)
@@ -71,11 +84,18 @@ class ExamineStream:
     """Items in, examinations out, in the order of the items."""
 
     def __init__(
-        self, pool: WorkerPool, options: ExamineOptions, flow: FlowOptions | None = None
+        self,
+        pool: WorkerPool,
+        options: ExamineOptions,
+        flow: FlowOptions | None = None,
+        *,
+        keep_open: bool = False,
     ) -> None:
+        """`keep_open`: leave descriptors open until the batch that has them is done with."""
         self._pool = pool
         self._request = options.as_request()
-        self._flow = flow or FlowOptions()
+        self._flow = flow or (HOLDING if keep_open else FlowOptions())
+        self._keep_open = keep_open
         self._order: deque[_Place] = deque()
         self._running: dict[int, _Place] = {}
         self._outside: dict[Future[Examination], _Place] = {}
@@ -109,6 +129,10 @@ class ExamineStream:
             # When all is well nothing is being read any more.
             self._ended.set()
             self._readers.shutdown(cancel_futures=True)
+            if self._keep_open:
+                for place in self._order:
+                    if place.examination is not None:
+                        self._release(place.item)
 
     def _is_busy(self) -> bool:
         return bool(self._running or self._outside)
@@ -155,15 +179,19 @@ class ExamineStream:
 
     def _finish(self, place: _Place, examination: Examination) -> None:
         item = place.item
-        if item.descriptor is not None:
-            os.close(item.descriptor)
-        if item.in_memory:
-            self._member_bytes -= item.size
+        if not self._keep_open:
+            self._release(item)
         fault = examination.fault
         if fault is Fault.UNSUPPORTED and (item.expanded or item.fault is not None):
             # It was looked into; or its bytes are not whole, so that nobody knows what it is.
             fault = None
         place.examination = replace(examination, fault=fault or item.fault)
+
+    def _release(self, item: Item) -> None:
+        if item.descriptor is not None:
+            os.close(item.descriptor)
+        if item.in_memory:
+            self._member_bytes -= item.size
 
     def _ready(self, least: int) -> Iterator[list[Examined]]:
         """The finished examinations at the head of the order, if there are `least` of them."""
@@ -172,12 +200,16 @@ class ExamineStream:
             for place in self._order:
                 if place.examination is None or len(batch) == self._flow.batch:
                     break
-                batch.append(Examined(place.item.label, place.item.size, place.examination))
+                item = place.item
+                kept = item.descriptor if self._keep_open else None
+                batch.append(Examined(item.label, item.size, place.examination, kept))
             if len(batch) < max(least, 1):
                 return
-            for _ in batch:
-                self._order.popleft()
             yield batch
+            for _ in batch:
+                place = self._order.popleft()
+                if self._keep_open:
+                    self._release(place.item)
 
 
 def _read(outcome: Outcome) -> Examination:

@@ -29,6 +29,7 @@ from safehold.scan.walk import Found, Skipped, Walk
 if TYPE_CHECKING:
     from safehold.matching.snapshot import Snapshot
     from safehold.runtime import Runtime
+    from safehold.scan.holding import Holder, HoldPlan
 
 STATE_FORM = 2
 """Rises when rows of two versions must not stand in one file."""
@@ -46,6 +47,7 @@ class ScanPlan:
         resume: go on with `output`.
         follow: follow symbolic links inside folders.
         archives: look into archives.
+        hold: where what is found is recorded; None to record nothing.
     """
 
     paths: tuple[bytes, ...] = ()
@@ -57,6 +59,7 @@ class ScanPlan:
     resume: bool = False
     follow: bool = False
     archives: bool = True
+    hold: HoldPlan | None = None
 
     def check(self) -> None:
         """Raise `UsageError` for what does not go together."""
@@ -78,6 +81,8 @@ class ScanPlan:
                 raise OutputError(
                     f"The file of {option} has no folder.", hint="Make the folder first."
                 )
+        if self.from_digests and self.hold:
+            raise UsageError("--hold needs the files themselves, not digests of them.")
         if self.from_digests and self.keep_digests:
             raise UsageError("--from-digests and --keep-digests do not go together.")
         read = [*self.paths, *([bytes(self.from_digests)] if self.from_digests else [])]
@@ -153,12 +158,33 @@ class ScanJob:
             options = ItemOptions(self._runtime.settings.archives, plan.archives)
             finder = Items(pool, options, self._is_done)
             items = finder.of(self._walk, list(plan.paths))
-            batches = examine_items(pool, items, self._runtime.examine_options, self._progress)
+            batches = examine_items(
+                pool,
+                items,
+                self._runtime.examine_options,
+                self._progress,
+                keep_open=plan.hold is not None,
+            )
+        screening = self._runtime.screening(self.snapshots)
         # Closed at once: an error must not wait until large files are read to their end.
-        with contextlib.closing(batches):
-            judge(batches, self._runtime.screening(self.snapshots), self._log, self._progress)
+        with contextlib.closing(batches), self._holder() as hold:
+            judge(batches, screening, self._log, self._progress, hold)
         if plan.report is not None:
             write_report(plan.report, self.summary, self._facts())
+
+    @contextlib.contextmanager
+    def _holder(self) -> Iterator[Holder | None]:
+        if self.plan.hold is None:
+            yield None
+            return
+        from safehold.runtime.service import ServiceRuntime
+        from safehold.scan.holding import holding
+
+        assert isinstance(self._runtime, ServiceRuntime)
+        facts = [list_facts(snapshot) for snapshot in self.snapshots]
+        lists = {str(f["name"]): int(f["version"] or 0) for f in facts}
+        with holding(self._runtime, self.plan.hold, self._source(), lists) as holder:
+            yield holder
 
     def _is_done(self, label: Label) -> bool:
         return label in self._log.done
@@ -194,12 +220,10 @@ class ScanJob:
         Relative ones as they are and with the folder that they start from.
         """
         settings = self._runtime.settings
-        plan = self.plan
-        named = [*plan.paths, b"", *([bytes(plan.from_digests)] if plan.from_digests else [])]
-        source = b"\0".join([*named, b"", *map(os.path.abspath, filter(None, named))])
         return {
             "form": STATE_FORM,
-            "source": hashlib.blake2b(source, digest_size=16).hexdigest(),
+            "source": self._source().hex(),
+            **({"hold": self.plan.hold.service} if self.plan.hold else {}),
             "follow": self.plan.follow,
             "archives": self.plan.archives,
             "lists": [list_facts(snapshot) for snapshot in self.snapshots],
@@ -208,6 +232,13 @@ class ScanJob:
                 for name in ("media", "archives", "borders", "matching", "policy")
             },
         }
+
+    def _source(self) -> bytes:
+        """16 bytes that tell what is scanned from where."""
+        plan = self.plan
+        named = [*plan.paths, b"", *([bytes(plan.from_digests)] if plan.from_digests else [])]
+        source = b"\0".join([*named, b"", *map(os.path.abspath, filter(None, named))])
+        return hashlib.blake2b(source, digest_size=16).digest()
 
     def _facts(self) -> ReportFacts:
         finished = self._runtime.clock.now()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,9 +14,13 @@ from safehold.scan.items import Item
 from safehold.scan.labels import Label
 from safehold.scan.output import Log, iterate_rows
 from safehold.scan.rows import Row, digests_row, read_digests_row, scan_row
-from safehold.screening import ExaminationError, ExamineOptions, Screening
+from safehold.screening import ExaminationError, ExamineOptions, Screened, Screening
 
 OnRows = Callable[[list[Row]], None]
+
+Hold = Callable[[Sequence[Examined], Sequence[Screened]], Sequence[bool | None]]
+"""Records what is held or blocked of a batch; says for each item whether it was, None where
+there was nothing to record."""
 
 
 class DigestsFileError(UsageError):
@@ -48,9 +52,15 @@ def examine_items(
     options: ExamineOptions,
     progress: Progress,
     flow: FlowOptions | None = None,
+    *,
+    keep_open: bool = False,
 ) -> Generator[list[Examined], None, None]:
-    """Examine items in worker processes; batches come in the order of the items."""
-    return ExamineStream(pool, options, flow).run(items, lambda: progress.stop)
+    """Examine items in worker processes; batches come in the order of the items.
+
+    With `keep_open` a batch's descriptors stay open until the next batch is asked for.
+    """
+    stream = ExamineStream(pool, options, flow, keep_open=keep_open)
+    return stream.run(items, lambda: progress.stop)
 
 
 def stored_examinations(
@@ -93,12 +103,20 @@ def _stored(row: Row) -> Examined:
 
 
 def judge(
-    batches: Iterable[list[Examined]], screening: Screening, log: Log, progress: Progress
+    batches: Iterable[list[Examined]],
+    screening: Screening,
+    log: Log,
+    progress: Progress,
+    hold: Hold | None = None,
 ) -> None:
-    """Match and decide batch by batch, and write the rows."""
+    """Match and decide batch by batch, record what is to be held, and write the rows."""
     for batch in batches:
         screened = screening.judge([examined.examination for examined in batch])
         rows = [scan_row(e, s) for e, s in zip(batch, screened, strict=True)]
+        if hold is not None:
+            for row, held in zip(rows, hold(batch, screened), strict=True):
+                if held is not None:
+                    row["held"] = held
         log.write(rows, [digests_row(e) for e in batch] if log.keeps_digests else [])
         progress.items += len(rows)
         progress.on_rows(rows)
