@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
+from safehold.testing.postgres import find_binaries, missing_is_failure, running_server
 from tests.docs.console import Reader, Step, matches, steps
 from tests.docs.pages import DOCS, ROOT, read
-from tests.storage.postgres import find_binaries, missing_is_failure, running_server
 
 ADDRESS = "postgresql://safehold@db.internal/safehold"
 TUTORIAL = DOCS / "tutorial.md"

@@ -19,8 +19,8 @@ from safehold.storage.records import SqlRecords
 from safehold.storage.schema import metadata
 from safehold.storage.schema_audit import audit_head
 from safehold.testing.list_store import MemoryListStore
+from safehold.testing.postgres import find_binaries, missing_is_failure, running_server
 from safehold.testing.records import MemoryRecords
-from tests.storage.postgres import find_binaries, missing_is_failure, running_server
 
 
 @pytest.fixture(scope="session")

@@ -26,7 +26,7 @@ from safehold.storage.engine import (
 )
 from safehold.storage.migrate import HEAD, DatabaseVersionError, current_version, migrate
 from safehold.storage.schema import metadata
-from tests.storage.postgres import missing_is_failure
+from safehold.testing.postgres import missing_is_failure
 
 
 @pytest.fixture(params=["sqlite", "postgres"])

@@ -1,4 +1,4 @@
-"""A real PostgreSQL server for the tests of one session, in a folder of its own."""
+"""A real PostgreSQL server for tests and benchmarks, in a folder of its own."""
 
 from __future__ import annotations
 
@@ -41,8 +41,11 @@ def _owner() -> str | None:
 
 
 @contextlib.contextmanager
-def running_server(binaries: Path) -> Iterator[str]:
-    """A server on a Unix socket alone; gives the address of an empty database."""
+def running_server(binaries: Path, *, durable: bool = False) -> Iterator[str]:
+    """A server on a Unix socket alone; gives the address of an empty database.
+
+    `durable`: commits reach the disk, as on a server that is used; without, tests are faster.
+    """
     owner = _owner()
     # A short path: a socket's may have some hundred bytes.
     folder = Path(tempfile.mkdtemp(prefix="sh-pg-", dir="/tmp"))
@@ -68,7 +71,8 @@ def running_server(binaries: Path) -> Iterator[str]:
             raise RuntimeError(f"{Path(command[0]).name}: {done.stdout.decode(errors='replace')}")
 
     data = str(folder / "data")
-    options = f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=20"
+    fsync = "on" if durable else "off"
+    options = f"-k {folder} -c listen_addresses='' -c fsync={fsync} -c max_connections=50"
     try:
         run(str(binaries / "initdb"), "-D", data, "-U", "safehold", "-A", "trust", "-N")
         pg_ctl = str(binaries / "pg_ctl")
