@@ -8,7 +8,17 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
-TEXT_FOLDERS = ("docs", "src", "tests", "benchmarks", "scripts", "requirements", ".ci", ".github")
+TEXT_FOLDERS = (
+    "docs",
+    "src",
+    "tests",
+    "benchmarks",
+    "deploy",
+    "scripts",
+    "requirements",
+    ".ci",
+    ".github",
+)
 TEXT_SUFFIXES = frozenset({".md", ".py", ".toml", ".txt", ".yml", ".yaml", ""})
 
 _HEADING = re.compile(r"^(#{1,6}) (.+)$", re.MULTILINE)
