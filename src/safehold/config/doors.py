@@ -63,7 +63,6 @@ class WorkOptions:
         canary_retry_minutes: how soon a server whose canary failed gets the next.
         canary_seconds: how long one call of a canary may take.
         canary_list_seconds: how long a canary waits for a server to open the canaries' list.
-        canary_surface: the surface on which canaries ask.
         canary_ca_file: PEM file of authorities that servers' certificates are checked against
             instead of the system's; empty for those.
         canary_tls_name: the name that servers' certificates have, where it is not that of the
@@ -92,7 +91,6 @@ class WorkOptions:
     canary_retry_minutes: float = 5.0
     canary_seconds: float = 15.0
     canary_list_seconds: float = 20.0
-    canary_surface: str = "public"
     canary_ca_file: str = ""
     canary_tls_name: str = ""
     servers: int = 1
