@@ -1,4 +1,4 @@
-"""What numbers settings may be."""
+"""What numbers and words settings may be."""
 
 from __future__ import annotations
 
@@ -34,6 +34,11 @@ RANGES: Mapping[str, tuple[float, float]] = {
 }
 """Smallest and largest value of settings. Any other number must be above zero, and finite."""
 
+WORDS: Mapping[str, frozenset[str]] = {
+    "alarms.smtp_tls": frozenset({"starttls", "tls", "none"}),
+}
+"""The words that settings may be, where they are no enumerations."""
+
 MAY_BE_ZERO = ("budgets.",)
 """Groups in which zero stands for no bound."""
 
@@ -45,6 +50,8 @@ def out_of_range(options: Iterable[tuple[str, object]]) -> Iterator[str]:
         for field in dataclasses.fields(values):
             name = f"{group}.{field.name}"
             value = getattr(values, field.name)
+            if name in WORDS and value not in WORDS[name]:
+                yield name
             if not isinstance(value, int | float):
                 continue
             lowest = 0.0 if name.startswith(MAY_BE_ZERO) else math.ulp(0.0)

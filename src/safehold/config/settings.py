@@ -1,13 +1,16 @@
 """Settings: every package's options in one place, and the only reader of the environment.
 
 A setting comes, first found first taken, from the command line, from an environment variable
-(`SAFEHOLD_` and the name; two underscores go down a level: `SAFEHOLD_MEDIA__MAX_PIXELS`), from
-`config.toml` in the home, or is the default that stands in each options class.
+(`SAFEHOLD_` and the name; two underscores go down a level: `SAFEHOLD_MEDIA__MAX_PIXELS`; several
+words stand between commas), from `config.toml` in the home, or is the default that stands in each
+options class. Tables of a name's own choosing (`surfaces`, `classifiers`) come from the file, or
+whole as JSON from one variable.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import json
 import os
 import tomllib
 from collections.abc import Iterator, Mapping
@@ -18,6 +21,7 @@ import pydantic_settings
 from pydantic import Field, ValidationError
 from pydantic_settings import (
     BaseSettings,
+    EnvSettingsSource,
     PydanticBaseSettingsSource,
     SettingsConfigDict,
     TomlConfigSettingsSource,
@@ -81,6 +85,23 @@ def default_kernel_cache(environment: dict[str, str] | os._Environ[str] = os.env
     return Path(base) / "safehold" / "kernels"
 
 
+class _Environment(EnvSettingsSource):
+    """Environment variables, in which several words of one setting stand between commas."""
+
+    def __call__(self) -> dict[str, Any]:
+        found = super().__call__()
+        for group in GROUPS:
+            values = found.get(group)
+            if not isinstance(values, dict):
+                continue
+            default = Settings.model_fields[group].default
+            for name, value in values.items():
+                if isinstance(value, str) and isinstance(getattr(default, name, None), tuple):
+                    words = (word.strip() for word in value.split(","))
+                    values[name] = tuple(word for word in words if word)
+        return found
+
+
 class Settings(BaseSettings):
     """All settings of one home."""
 
@@ -124,32 +145,40 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Command line, environment, `config.toml` of the home."""
-        home = init_settings().get("home") or env_settings().get("home") or default_home()
+        environment = _Environment(settings_cls)
+        home = init_settings().get("home") or environment().get("home") or default_home()
         toml = TomlConfigSettingsSource(settings_cls, Path(home) / CONFIG_FILE)
-        return init_settings, env_settings, toml
+        return init_settings, environment, toml
 
 
 def _unknown_names(home: Path) -> Iterator[str]:
     """Names in the settings file and the environment that no setting has."""
-    groups = {group: type(Settings.model_fields[group].default) for group in GROUPS}
     file = home / CONFIG_FILE
-    found = tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}
-    for name, value in found.items():
-        if name not in Settings.model_fields:
-            yield name
-        elif name in groups and isinstance(value, dict):
-            yield from (f"{name}.{inner}" for inner in value if inner not in _names(groups[name]))
-        elif name in TABLES and isinstance(value, dict):
-            yield from _unknown_in_table(name, value)
-    for variable in os.environ:
+    for name, value in (tomllib.loads(file.read_text("utf-8")) if file.is_file() else {}).items():
+        yield from _unknown_in(name, value) if name in Settings.model_fields else (name,)
+    for variable, value in os.environ.items():
         if not variable.startswith(PREFIX) or variable in OTHER_VARIABLES:
             continue
-        name, *inner_names = variable.removeprefix(PREFIX).lower().split("__", 1)
-        inner = inner_names[0] if inner_names else None
-        if name not in Settings.model_fields or (
-            inner and (name not in groups or inner not in _names(groups[name]))
-        ):
+        name, *inner = variable.removeprefix(PREFIX).lower().split("__", 1)
+        if inner:
+            if name not in GROUPS or inner[0] not in _names(_group(name)):
+                yield variable
+        elif name not in Settings.model_fields:
             yield variable
+        elif name in GROUPS or name in TABLES:
+            yield from _unknown_in(name, json.loads(value))
+
+
+def _unknown_in(name: str, value: object) -> Iterator[str]:
+    """Unknown names in what is given for one group or one table."""
+    if name in GROUPS and isinstance(value, dict):
+        yield from (f"{name}.{inner}" for inner in value if inner not in _names(_group(name)))
+    elif name in TABLES and isinstance(value, dict):
+        yield from _unknown_in_table(name, value)
+
+
+def _group(name: str) -> type:
+    return type(Settings.model_fields[name].default)
 
 
 def _names(options: type) -> set[str]:
