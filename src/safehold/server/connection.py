@@ -102,7 +102,7 @@ class Connection(HttpToolsProtocol):
             self._refuse(document(408, "headers_timeout", ""))
 
     def _refuse(self, reply: Reply) -> None:
-        """Answer at once, and close. A call that is being answered already is cut off."""
+        """Answer at once, and close. A call whose answer has begun already is cut off."""
         if self.transport.is_closing():
             return
         headers = (
@@ -112,8 +112,12 @@ class Connection(HttpToolsProtocol):
             (b"connection", b"close"),
         )
         lines = [b"%s: %s\r\n" % header for header in headers]
-        answering = bool(self.cycle) and not self.cycle.response_complete
-        if not answering:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete or not cycle.response_started:
+            if cycle is not None and not cycle.response_complete:
+                # What follows the call's body is no HTTP, so the body is not what it said.
+                cycle.disconnected = True
+                cycle.message_event.set()
             self.transport.write(b"".join([STATUS_LINE[reply.status], *lines, b"\r\n", reply.body]))
         self.transport.close()
 

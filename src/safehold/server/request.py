@@ -119,13 +119,14 @@ class Request:
                     if event["type"] != "http.request":
                         raise ClientGoneError
                     chunk = event.get("body", b"")
+                    # Said first: a sink that refuses the last piece leaves nothing to drain.
+                    self._whole = not event.get("more_body", False)
                     if chunk:
                         size += len(chunk)
                         if size > limits.max_bytes:
                             raise BodyTooLargeError
                         sink.write(chunk)
-                    if not event.get("more_body", False):
-                        self._whole = True
+                    if self._whole:
                         return size
                     earned = _FREE_SECONDS + size / limits.rate
                     timeout.reschedule(began + min(limits.seconds, earned))

@@ -6,10 +6,12 @@ before it: API keys and uploads do not cross a network in the clear.
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 import ssl
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +86,7 @@ class HttpServer:
                 "The TLS certificate or its key cannot be used.",
                 hint="Both are PEM files, and the key belongs to the certificate.",
             ) from error
-        self._server = Server(config)
+        self._server = _Server(config)
 
     @property
     def started(self) -> bool:
@@ -109,6 +111,21 @@ class HttpServer:
     def end(self) -> None:
         """Finish the calls that are under way, and end."""
         self._server.should_exit = True
+
+
+class _Server(Server):
+    """Uvicorn's server, for which a signal to end is an end like any other.
+
+    Uvicorn raises the signal once more when it is done, so that the process would die of it:
+    with an exit code of failure, and before the stores behind the app are closed.
+    """
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Hold SIGTERM and SIGINT while the server runs."""
+        with super().capture_signals():
+            yield
+            self._captured_signals.clear()
 
 
 def serve(parts: ServerParts, binding: Binding) -> None:
