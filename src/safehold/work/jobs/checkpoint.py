@@ -18,7 +18,11 @@ from safehold.audit.model import GENESIS, AuditError, Checkpoint
 from safehold.audit.note import CheckpointVerifier, NoteKey, sign_checkpoint
 from safehold.cases.records import Records
 from safehold.clock import Clock
-from safehold.errors import SafeholdError
+from safehold.custodian.interface import (
+    CheckpointRefusedError,
+    CustodianAwayError,
+    CustodianError,
+)
 from safehold.outbox.model import AlarmCode
 from safehold.work.alarms import Alarms
 from safehold.work.ports import Outcome, Stop
@@ -34,7 +38,11 @@ class AuditChainBrokenError(AuditError):
 
 
 class Signing(Protocol):
-    """Signs the text of a checkpoint. `safehold.custodian.client.CustodianClient` is one."""
+    """Signs checkpoints. `safehold.custodian.client.CustodianClient` is one."""
+
+    def public_key(self) -> NoteKey:
+        """The public half of the key that signs."""
+        ...
 
     def sign(self, text: bytes) -> bytes:
         """An Ed25519 signature (64 bytes). Refuses everything but checkpoints."""
@@ -42,17 +50,15 @@ class Signing(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class CheckpointKey:
-    """Whose checkpoints are made.
+class LogIdentity:
+    """Which log is signed.
 
     Attributes:
         log_id: 4 bytes that tell this log from others.
-        key: the public half of the custodian's key.
-        older: public halves that signed for this log before.
+        older: public halves of keys that signed for it before the present one.
     """
 
     log_id: bytes
-    key: NoteKey
     older: Sequence[NoteKey] = ()
 
 
@@ -62,7 +68,7 @@ class SignCheckpoint:
     Args:
         records: the unit of work.
         custodian: signs.
-        key: whose checkpoints are made.
+        identity: which log it is.
         clock: the present moment.
         alarms: where it is said that the custodian is away or the log is broken.
         timing: how often it is done.
@@ -74,7 +80,7 @@ class SignCheckpoint:
         self,
         records: Records,
         custodian: Signing,
-        key: CheckpointKey,
+        identity: LogIdentity,
         clock: Clock,
         alarms: Alarms,
         timing: Timing,
@@ -82,59 +88,79 @@ class SignCheckpoint:
         self.timing = timing
         self._records = records
         self._custodian = custodian
-        self._key = key
+        self._identity = identity
         self._clock = clock
         self._alarms = alarms
-        self._genuine = CheckpointVerifier(key.log_id, (key.key, *key.older))
+        self._refused = False
 
     def run(self, stop: Stop) -> Outcome:
-        """Sign the head. An empty log is not signed.
-
-        Raises:
-            SafeholdError: the custodian does not sign, or the database is away.
-            AuditChainBrokenError: the log is not sound since its last checkpoint.
-        """
+        """Sign the head. An empty log is not signed, and alarms are written where it fails."""
         try:
-            end = self._end()
-        except AuditChainBrokenError:
+            key = self._custodian.public_key()
+            genuine = CheckpointVerifier(self._identity.log_id, (key, *self._identity.older))
+            end = self._end(genuine)
+            if end is None:
+                return Outcome()
+            sign, log_id = self._custodian.sign, self._identity.log_id
+            checkpoint = sign_checkpoint(log_id, end, self._clock.now(), key, sign)
+        except AuditChainBrokenError as error:
             self._alarms.write(AlarmCode.AUDIT_BROKEN)
-            raise
-        if end is None:
-            return Outcome()
-        key = self._key
-        try:
-            checkpoint = sign_checkpoint(
-                key.log_id, end, self._clock.now(), key.key, self._custodian.sign
-            )
-        except (SafeholdError, OSError) as error:
+            return Outcome(error.code)
+        except CheckpointRefusedError as error:
+            assert end is not None  # only what is to be signed can be refused
+            return self._was_refused(genuine, end, error)
+        except (CustodianError, OSError) as error:
             self._alarms.write(AlarmCode.CUSTODIAN_DOWN)
-            return Outcome(error.code if isinstance(error, SafeholdError) else "custodian_away")
-        if not self._genuine(checkpoint):
-            # Signed with another key than it says: no verifier would believe it.
+            return Outcome(CustodianAwayError.code if isinstance(error, OSError) else error.code)
+        self._refused = False
+        if not genuine(checkpoint):
+            # Signed with another key than it says: nobody would believe it.
             self._alarms.write(AlarmCode.CUSTODIAN_DOWN)
-            return Outcome("custodian_key")
+            return Outcome(CustodianError.code)
         with self._records.write() as transaction:
             there = transaction.audit.checkpoints()
             # Another process may have been faster. What is not genuine is not in the way.
-            if not any(c.seq == checkpoint.seq and self._genuine(c) for c in there):
+            if not any(c.seq == checkpoint.seq and genuine(c) for c in there):
                 transaction.audit.add_checkpoint(checkpoint)
         return Outcome(counts={"signed": 1})
 
-    def _end(self) -> tuple[int, bytes] | None:
-        """Number and hash of the last event, if it is to be signed."""
+    def _was_refused(
+        self, genuine: CheckpointVerifier, end: tuple[int, bytes], error: CheckpointRefusedError
+    ) -> Outcome:
+        """The custodian has signed a longer log, or another.
+
+        Once may mean that another process had a later head signed at this moment; twice in a row
+        that the log was cut back or rewritten.
+        """
         with self._records.read() as transaction:
-            last = self._last(transaction.audit.checkpoints())
+            last = _last(transaction.audit.checkpoints(), genuine)
+        if last[0] >= end[0]:
+            self._refused = False
+            return Outcome()
+        if self._refused:
+            self._alarms.write(AlarmCode.AUDIT_BROKEN)
+        self._refused = True
+        return Outcome(error.code)
+
+    def _end(self, genuine: CheckpointVerifier) -> tuple[int, bytes] | None:
+        """Number and hash of the last event, if it is to be signed.
+
+        Raises:
+            AuditChainBrokenError: the log is not sound since its last checkpoint.
+        """
+        with self._records.read() as transaction:
+            last = _last(transaction.audit.checkpoints(), genuine)
             head = transaction.audit.head()
             if head == last:
                 return None
             _check(transaction.audit, last, head)
         return head
 
-    def _last(self, checkpoints: Sequence[Checkpoint]) -> tuple[int, bytes]:
-        """Where the last genuine checkpoint stands; the beginning of the log without one."""
-        genuine = (c for c in reversed(checkpoints) if self._genuine(c))
-        last = next(genuine, None)
-        return (0, GENESIS) if last is None else (last.seq, last.hash)
+
+def _last(checkpoints: Sequence[Checkpoint], genuine: CheckpointVerifier) -> tuple[int, bytes]:
+    """Where the last genuine checkpoint stands; the beginning of the log without one."""
+    last = next((c for c in reversed(checkpoints) if genuine(c)), None)
+    return (0, GENESIS) if last is None else (last.seq, last.hash)
 
 
 def _check(log: AuditLog, start: tuple[int, bytes], head: tuple[int, bytes]) -> None:

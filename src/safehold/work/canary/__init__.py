@@ -1,0 +1,1 @@
+"""Canaries: harmless pictures that prove that every server finds, holds and keeps."""
