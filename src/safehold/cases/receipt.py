@@ -23,6 +23,8 @@ from safehold.errors import SafeholdError
 from safehold.hashing.keyed import DigestKey
 from safehold.ids import ServiceId
 
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MILLISECOND = dt.timedelta(milliseconds=1)
 _NONCE_BYTES = 12
 _TAG_BYTES = 16
 _VERSION = b"\x01"
@@ -63,7 +65,7 @@ class ReceiptSealer:
 
     def seal(self, service: ServiceId, receipt: Receipt) -> str:
         """The receipt as a text of letters, digits, `-` and `_`."""
-        milliseconds = int(receipt.at.timestamp() * 1000)
+        milliseconds = (receipt.at - _EPOCH) // _MILLISECOND
         plain = _VERSION + receipt.content + milliseconds.to_bytes(_TIME_BYTES, "big")
         nonce = self._random_bytes(_NONCE_BYTES)
         sealed = nonce + self._cipher.encrypt(nonce, plain, service.encode("utf-8"))
@@ -83,4 +85,4 @@ class ReceiptSealer:
             raise UnknownReceiptError
         content = plain[1 : 1 + NAME_BYTES]
         milliseconds = int.from_bytes(plain[1 + NAME_BYTES :], "big")
-        return Receipt(content, dt.datetime.fromtimestamp(milliseconds / 1000, dt.UTC))
+        return Receipt(content, _EPOCH + milliseconds * _MILLISECOND)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ import typer
 from safehold.cli.options import HomeOption, JsonOption, open_service
 
 if TYPE_CHECKING:
+    from safehold.audit.verify import AuditReport
     from safehold.runtime.service import ServiceRuntime
 
 VERIFY_EXAMPLE = "Example: safehold audit verify --anchored checkpoints.txt"
@@ -44,26 +46,8 @@ def verify_audit(
     Names the first event that was altered, is missing, stands elsewhere or was cut off. Exit
     code 1 where something is wrong.
     """
-    from safehold.audit.note import CheckpointVerifier, NoteKey, read_checkpoints
-    from safehold.audit.verify import verify
-    from safehold.custodian.signing import PUBLIC_FILE
-    from safehold.errors import UsageError
-
     with open_service(context, home) as runtime:
-        public = key or runtime.home.custodian / PUBLIC_FILE
-        try:
-            texts = [line for line in public.read_text("ascii").splitlines() if line.strip()]
-            kept = read_checkpoints(anchored.read_text("utf-8")) if anchored else []
-        except (OSError, UnicodeDecodeError) as error:
-            raise UsageError("The file of keys or of checkpoints cannot be read.") from error
-        verifier = CheckpointVerifier(runtime.log_id, [NoteKey.parse(text) for text in texts])
-        with runtime.records.read() as transaction:
-            report = verify(
-                transaction.audit.events(),
-                transaction.audit.head(),
-                [*transaction.audit.checkpoints(), *kept],
-                verifier,
-            )
+        report = audit_report(runtime, key, anchored)
     problems = [
         {"kind": p.kind.value, "event": p.seq, "vouched_until": p.since} for p in report.problems
     ]
@@ -83,6 +67,35 @@ def verify_audit(
         if report.whole:
             print("The audit log is whole.")
     return 0 if report.whole else 1
+
+
+def audit_report(
+    runtime: ServiceRuntime, key: Path | None = None, anchored: Path | None = None
+) -> AuditReport:
+    """What verification of the audit log finds; see the command's options.
+
+    Raises:
+        UsageError, NoteError: the file of keys or of checkpoints cannot be read.
+    """
+    from safehold.audit.note import CheckpointVerifier, NoteKey, read_checkpoints
+    from safehold.audit.verify import verify
+    from safehold.custodian.signing import PUBLIC_FILE
+    from safehold.errors import UsageError
+
+    public = key or runtime.home.custodian / PUBLIC_FILE
+    try:
+        texts = [line for line in public.read_text("ascii").splitlines() if line.strip()]
+        kept = read_checkpoints(anchored.read_text("utf-8")) if anchored else []
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError("The file of keys or of checkpoints cannot be read.") from error
+    verifier = CheckpointVerifier(runtime.log_id, [NoteKey.parse(text) for text in texts])
+    with runtime.records.read() as transaction:
+        return verify(
+            transaction.audit.events(),
+            transaction.audit.head(),
+            [*transaction.audit.checkpoints(), *kept],
+            verifier,
+        )
 
 
 @audit.command("checkpoints", epilog="Example: safehold audit checkpoints > checkpoints.txt")
@@ -107,29 +120,36 @@ def verify_vault(
     Exit code 1 where something is missing, altered or unknown.
     """
     from safehold.cli.console import note
-    from safehold.vault.verify import Verifier
-
-    found = 0
-
-    def tell(kind: str, name: str, evidence: str) -> None:
-        nonlocal found
-        found += 1
-        row = {"kind": kind, "name": name, "evidence": evidence}
-        print(json.dumps(row) if as_json else "  ".join(row.values()))
 
     with open_service(context, home) as runtime:
-        with runtime.records.read() as transaction:
-            verifier = Verifier(runtime.objects, runtime.keys, runtime.clock)
-            evidence = transaction.cases.all_evidence()
-            for finding in verifier.run(evidence, transaction.cases.key_names()):
-                tell(finding.kind.value, finding.name, finding.evidence_id)
+        findings = vault_findings(runtime)
         if deep:
-            for kind, name, evidence_id in deep_findings(runtime):
-                tell(kind, name, evidence_id)
+            findings = itertools.chain(findings, deep_findings(runtime))
+        found = 0
+        for kind, name, evidence in findings:
+            found += 1
+            row = {"kind": kind, "name": name, "evidence": evidence}
+            print(json.dumps(row) if as_json else "  ".join(row.values()))
     if not as_json:
-        note(f"{verifier.objects_read} objects, {verifier.keys_seen} wrapped keys were read.")
-        print("The vault is whole." if not found else f"{found} findings.")
+        note("The vault is whole." if not found else f"{found} findings.")
     return 1 if found else 0
+
+
+def vault_findings(runtime: ServiceRuntime) -> Iterator[tuple[str, str, str]]:
+    """What is missing, altered or unknown: its kind, the object's name, the evidence's id."""
+    from safehold.vault.verify import Verifier
+
+    def still_named(name: str) -> bool:
+        with runtime.records.read() as now:
+            return any(e.object_name == name for e in now.cases.all_evidence()) or (
+                name in now.cases.key_names()
+            )
+
+    with runtime.records.read() as transaction:
+        verifier = Verifier(runtime.objects, runtime.keys, runtime.clock, still_named)
+        evidence = transaction.cases.all_evidence()
+        for finding in verifier.run(evidence, transaction.cases.key_names()):
+            yield finding.kind.value, finding.name, finding.evidence_id
 
 
 def deep_findings(runtime: ServiceRuntime) -> Iterator[tuple[str, str, str]]:

@@ -16,7 +16,18 @@ import typer
 from typer.exceptions import TyperException
 
 from safehold import __version__
-from safehold.cli import config, demo, evidence, hash_command, init, lists, scan, serve, services
+from safehold.cli import (
+    config,
+    demo,
+    evidence,
+    hash_command,
+    init,
+    lists,
+    officers,
+    scan,
+    serve,
+    services,
+)
 from safehold.cli.console import note
 from safehold.errors import SafeholdError, UsageError
 
@@ -71,6 +82,7 @@ app.command("custodian", epilog=serve.CUSTODIAN_EXAMPLE)(serve.custodian)
 app.add_typer(services.services, name="service")
 app.add_typer(services.keys, name="key")
 app.add_typer(services.webhooks, name="webhook")
+app.add_typer(officers.app, name="officer")
 app.add_typer(evidence.cases, name="case")
 app.add_typer(evidence.audit, name="audit")
 app.add_typer(evidence.vault, name="vault")
