@@ -10,7 +10,11 @@ import asyncio
 from typing import Any, ClassVar
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import (
+    STATUS_LINE,
+    HttpToolsProtocol,
+    RequestResponseCycle,
+)
 from uvicorn.server import ServerState
 
 from safehold.config.doors import ServerOptions
@@ -112,12 +116,13 @@ class Connection(HttpToolsProtocol):
             (b"connection", b"close"),
         )
         lines = [b"%s: %s\r\n" % header for header in headers]
-        cycle = self.cycle
-        if cycle is None or cycle.response_complete or not cycle.response_started:
-            if cycle is not None and not cycle.response_complete:
-                # What follows the call's body is no HTTP, so the body is not what it said.
-                cycle.disconnected = True
-                cycle.message_event.set()
+        cycle: RequestResponseCycle | None = self.cycle
+        begun = cycle is not None and cycle.response_started and not cycle.response_complete
+        if cycle is not None and not begun and not cycle.response_complete:
+            # What follows the call's body is no HTTP, so the body is not what it said.
+            cycle.disconnected = True
+            cycle.message_event.set()
+        if not begun:
             self.transport.write(b"".join([STATUS_LINE[reply.status], *lines, b"\r\n", reply.body]))
         self.transport.close()
 
