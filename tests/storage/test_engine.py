@@ -171,3 +171,24 @@ def test_where_postgres_may_be_missing() -> None:
     assert missing_is_failure({"CI": "true"})
     assert not missing_is_failure({"CI": "false"})
     assert not missing_is_failure({})
+
+
+def test_a_second_engine_leaves_the_locks_of_the_first(tmp_path: Path) -> None:
+    # Else a process that ends would remove the write-ahead log from under this one.
+    path = tmp_path / "lists.sqlite"
+    first = sqlite_engine(path)
+    migrate(first)
+    with first.connect() as connection:
+        connection.exec_driver_sql("SELECT 1 FROM sqlite_schema").all()
+        sqlite_engine(path).dispose()
+        write = (
+            "import sqlite3, sys\n"
+            "database = sqlite3.connect(sys.argv[1])\n"
+            "database.execute('CREATE TABLE elsewhere (n)')\n"
+            "database.close()\n"
+        )
+        subprocess.run([sys.executable, "-c", write, str(path)], check=True, timeout=30)
+        assert path.with_name("lists.sqlite-wal").exists()
+    with first.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM elsewhere").scalar() == 0
+    first.dispose()

@@ -71,12 +71,7 @@ def sqlite_engine(path: Path, options: SqliteOptions | None = None) -> sa.Engine
     options = options or SqliteOptions()
     try:
         path.parent.mkdir(mode=FOLDER_MODE, parents=True, exist_ok=True)
-        # Made before SQLite opens it: the log beside it takes over its mode.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
-        try:
-            os.fchmod(descriptor, FILE_MODE)
-        finally:
-            os.close(descriptor)
+        _make_file(path)
     except OSError as error:
         raise DatabaseError from error
     engine = sa.create_engine(
@@ -112,6 +107,18 @@ def sqlite_engine(path: Path, options: SqliteOptions | None = None) -> sa.Engine
         engine.dispose()
         raise DatabaseError from error
     return engine
+
+
+def _make_file(path: Path) -> None:
+    """Make the file before SQLite opens it: the log beside it takes over its mode.
+
+    A file that is there is not opened. Closing it would end all locks that this process has on
+    it (POSIX), also those of SQLite, and another process that ends would take the log away.
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, FILE_MODE))
+    except FileExistsError:
+        path.chmod(FILE_MODE)
 
 
 @dataclass(frozen=True, slots=True)
