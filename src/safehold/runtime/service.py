@@ -16,6 +16,7 @@ from safehold.cases.commit import GroupCommit
 from safehold.cases.names import KeyedNames
 from safehold.cases.receipt import ReceiptSealer
 from safehold.cases.service import CaseService
+from safehold.errors import UsageError
 from safehold.ids import IdMaker, ServiceId
 from safehold.intake.parts import IntakeParts
 from safehold.intake.receipts import Receipts
@@ -42,7 +43,7 @@ ROOM_SECONDS = 2.0
 """For how long the free space that was read is believed."""
 
 
-class NotReadyHomeError(HomeError):
+class NotReadyHomeError(HomeError, UsageError):
     """The home was not made ready for the service."""
 
     code = "not_initialised"
