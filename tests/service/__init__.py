@@ -1,0 +1,1 @@
+"""The whole service, as processes: what it answers, keeps and survives."""
