@@ -141,7 +141,7 @@ odd_fields = st.builds(
 COMPARED: list[bool] = []
 
 
-@settings(max_examples=3000)
+@settings(max_examples=1500)
 @given(
     st.lists(odd_fields, min_size=1, max_size=3).map(form),
     st.integers(0, 400),
@@ -168,7 +168,7 @@ def test_whatever_we_take_the_other_parser_reads_alike() -> None:
     """No file reaches the application that was not seen here."""
     COMPARED.clear()
     compare()
-    assert sum(COMPARED) > 100, "forms that both read"
+    assert sum(COMPARED) > 50, "forms that both read"
     assert COMPARED.count(False) > 300, "forms that are refused"
 
 
