@@ -60,3 +60,16 @@ class Job(Protocol):
     def run(self, stop: Stop) -> Outcome:
         """Do what is due. A `SafeholdError` counts as a failure with its code."""
         ...
+
+
+class Quiet:
+    """A log that says nothing."""
+
+    def info(self, event: str, **fields: Any) -> None:
+        """Nothing."""
+
+    def warning(self, event: str, **fields: Any) -> None:
+        """Nothing."""
+
+    def error(self, event: str, **fields: Any) -> None:
+        """Nothing."""

@@ -161,7 +161,6 @@ class CanaryParts:
         custodian: opens evidence.
         lists: where the picture is listed.
         secret: 32 bytes that the picture follows from.
-        api_key: a key of the canaries' service.
         clock: the present moment.
     """
 
@@ -172,7 +171,6 @@ class CanaryParts:
     custodian: Opening
     lists: CanaryLists
     secret: bytes = field(repr=False)
-    api_key: str = field(repr=False)
     clock: Clock
 
 

@@ -1,0 +1,147 @@
+"""The jobs of `safehold work` and its canaries, joined from a home's settings."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ssl
+from collections.abc import Sequence
+
+from safehold.custodian.compose import custodian_client
+from safehold.errors import UsageError
+from safehold.fleet.model import CanaryResult
+from safehold.ids import ServerId
+from safehold.outbox.delivery import Deliverer, DeliverySettings
+from safehold.runtime.service import NotReadyHomeError, ServiceRuntime
+from safehold.work.alarms import Alarms
+from safehold.work.canary.door import DoorOptions
+from safehold.work.canary.model import CanaryCode, CanaryParts, Pace
+from safehold.work.canary.picture import PURPOSE
+from safehold.work.canary.run import Canaries
+from safehold.work.jobs.canary import SendCanaries
+from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
+from safehold.work.jobs.deadlines import Deadlines
+from safehold.work.jobs.deliver import Deliver
+from safehold.work.jobs.forget import Forget, Keeping
+from safehold.work.jobs.watch import Watch, Watched
+from safehold.work.ports import Job, Log, Quiet
+from safehold.work.schedule import Timing
+
+
+def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
+    """All jobs, made here and now in the thread that owns `runtime`.
+
+    Raises:
+        NotReadyHomeError: `safehold init` was not run.
+        UsageError: a file that the settings name cannot be read.
+    """
+    settings, options = runtime.settings, runtime.settings.work
+    records, clock = runtime.records, runtime.clock
+    alarms = _alarms(runtime)
+    custodian = custodian_client(runtime)
+
+    def every(minutes: float) -> Timing:
+        return Timing(minutes * 60.0, options.jitter, options.retry_seconds)
+
+    delivery = DeliverySettings(outbound=settings.outbound, alarms=settings.alarms)
+    sealer = runtime.secret_sealer
+    watched = Watched(
+        lists=runtime.lists,
+        surfaces=runtime.surfaces,
+        room=runtime.room,
+        records=records,
+        custodian=custodian.status,
+        bounds=settings.intake,
+    )
+    keeping = Keeping(
+        answers=dt.timedelta(days=settings.intake.answer_days),
+        messages=dt.timedelta(days=options.message_days),
+        usage=dt.timedelta(minutes=options.usage_minutes),
+        servers=dt.timedelta(hours=options.server_hours),
+        rows=options.forget_rows,
+    )
+    jobs: list[Job] = [
+        Deliver(
+            Deliverer(records, clock, runtime.ids, sealer, delivery),
+            every(options.deliver_seconds / 60.0),
+        ),
+        Deadlines(runtime.cases, every(options.deadline_minutes)),
+        Forget(records, clock, keeping, every(options.forget_minutes)),
+        SignCheckpoint(
+            records,
+            custodian,
+            LogIdentity(runtime.log_id),
+            clock,
+            alarms,
+            every(options.checkpoint_minutes),
+        ),
+        Watch(watched, clock, alarms, every(options.check_minutes)),
+    ]
+    if options.canary_minutes:
+        pace = Pace(
+            dt.timedelta(minutes=options.canary_minutes),
+            dt.timedelta(minutes=options.canary_retry_minutes),
+        )
+        canaries = make_canaries(runtime, log)
+        expected = (options.servers, alarms)
+        jobs.append(SendCanaries(canaries, records, clock, pace, expected))
+    return jobs
+
+
+def make_canaries(runtime: ServiceRuntime, log: Log) -> Canaries:
+    """What sends canaries.
+
+    Raises:
+        NotReadyHomeError: `safehold init` was not run.
+        UsageError: a file that the settings name cannot be read.
+    """
+    options = runtime.settings.work
+    try:
+        api_key = runtime.home.canary_key.read_text("ascii").strip()
+    except OSError as error:
+        raise NotReadyHomeError from error
+    parts = CanaryParts(
+        records=runtime.records,
+        names=runtime.names,
+        cases=runtime.cases,
+        vault=runtime.vault,
+        custodian=custodian_client(runtime),
+        lists=runtime.lists,
+        secret=runtime.digest_key.derive(PURPOSE),
+        clock=runtime.clock,
+    )
+    door = DoorOptions(
+        api_key, options.canary_seconds, _tls(options.canary_ca_file), options.canary_tls_name
+    )
+    return Canaries(parts, door, options.canary_list_seconds, _alarms(runtime), log)
+
+
+def send_canaries(runtime: ServiceRuntime, log: Log | None = None) -> Sequence[CanaryResult]:
+    """Send a canary through every server that runs, now.
+
+    Where fewer run than `work.servers` says, the last result has the code `no_server` and no
+    server's id.
+
+    Raises:
+        NotReadyHomeError: `safehold init` was not run.
+        SafeholdError: the database, or the canaries' list, cannot be written.
+    """
+    canaries = make_canaries(runtime, log or Quiet())
+    servers = canaries.servers()
+    results = canaries.send(servers)
+    if len(servers) >= max(1, runtime.settings.work.servers):
+        return results
+    missing = CanaryResult(ServerId(""), runtime.clock.now(), CanaryCode.NO_SERVER.value, 0.0)
+    return (*results, missing)
+
+
+def _alarms(runtime: ServiceRuntime) -> Alarms:
+    return Alarms(runtime.records, runtime.alarm_messages, runtime.clock)
+
+
+def _tls(file: str) -> ssl.SSLContext | None:
+    if not file:
+        return None
+    try:
+        return ssl.create_default_context(cafile=file)
+    except (OSError, ssl.SSLError) as error:
+        raise UsageError("The file of the setting work.canary_ca_file cannot be read.") from error
