@@ -188,6 +188,8 @@ def test_containers_are_closed() -> None:
     assert services["serve"]["ports"] == ["127.0.0.1:8450:8450"]
     assert names["networks"]["inside"]["internal"] is True
     assert services["custodian"]["networks"] == services["database"]["networks"] == ["inside"]
+    # Canaries of `work` reach the door at the address that it says it listens on.
+    assert services["work"]["network_mode"] == "service:serve"
     used = {s for one in services.values() for s in one.get("secrets", [])}
     assert used == set(names["secrets"])
     for one in services.values():
