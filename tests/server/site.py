@@ -92,7 +92,7 @@ class Site:
     @property
     def port(self) -> int:
         assert self.server is not None
-        return self.server.port
+        return int(self.server.port)
 
     def call(
         self,
