@@ -61,8 +61,7 @@ def test_the_curl_examples_are_true(service: Service) -> None:
     printed = re.split(r"^=== \d+\n|(?<=[^\n])=== \d+\n", done.stdout, flags=re.MULTILINE)[1:]
     assert len(printed) == len(blocks) - 1
     for (block, said), lines in zip(blocks[1:], printed, strict=True):
-        plain = re.sub(r'(?<=[:,]) (?=["\w{])', "", lines)
-        assert matches(tuple((said or "").splitlines()), plain.splitlines()), (block, lines)
+        assert matches(tuple((said or "").splitlines()), lines.splitlines()), (block, lines)
     assert (service.folder / "key.curl").stat().st_mode & 0o077 == 0
 
 
