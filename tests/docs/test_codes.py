@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import ast
 import importlib
 import pkgutil
 import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
 
 import safehold
+from safehold.cases.model import CaseState, Queue, StatementKind
 from safehold.cli.main import EXIT_INTERNAL, EXIT_USAGE
 from safehold.errors import SafeholdError, UsageError
 from safehold.media.model import Fault
+from safehold.outbox.webhooks import RECEIPT_UPDATED
 from safehold.policy.model import Reason, Verdict
+from safehold.vault.verify import FindingKind
+from safehold.work.canary.model import CanaryCode
 from tests.docs.pages import code, reference, rows, section
 
 PAGE = reference("codes.md")
@@ -62,8 +71,91 @@ def test_errors_and_their_exit_codes() -> None:
     assert {name: int(row[1]) for name, row in documented("Errors").items()} == expected
 
 
+@pytest.mark.parametrize(
+    ("heading", "codes"),
+    [
+        ("Canaries", set(CanaryCode)),
+        ("Findings in the vault", {*FindingKind, "content_differs"}),
+        ("Cases", {*CaseState, *Queue}),
+    ],
+)
+def test_enumerations_of_the_service(heading: str, codes: set[str]) -> None:
+    assert set(documented(heading)) == codes
+
+
+def trees(folder: str = "") -> Iterator[tuple[Path, ast.Module]]:
+    for path in sorted((Path(safehold.__path__[0]) / folder).rglob("*.py")):
+        yield path, ast.parse(path.read_text(encoding="utf-8"))
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def names_in(cells: list[str]) -> set[str]:
+    """Several codes may share a row."""
+    return {name for cell in cells for name in re.findall(r"`([^`]+)`", cell)}
+
+
+def test_readiness() -> None:
+    """Whatever `Health` and its checks can say, and nothing else."""
+    source = Path(safehold.__path__[0]) / "server"
+    health = (source / "health.py").read_text()
+    said = set(re.findall(r'reasons\.add\("(\w+)"\)', health)) | {
+        Reason.LIST_MISSING.value,
+        Reason.LIST_STALE.value,
+    }
+    checks = re.search(r"return \{(\"database\".*?)\}", (source / "compose.py").read_text())
+    assert checks
+    said |= set(re.findall(r'"(\w+)":', checks[1]))
+    notes = set(re.findall(r'notes\.add\("(\w+)"\)', health))
+    assert len(notes) > 1
+    assert set(documented("Readiness")) == said | notes
+
+
+def test_log_events() -> None:
+    found: set[str] = set()
+    for folder in ("server", "work"):
+        for _, tree in trees(folder):
+            found.update(logged(tree))
+    assert len(found) > 10
+    table = rows(section(PAGE, "Log events"))
+    assert names_in([row[0] for row in table]) == found
+
+
+def logged(tree: ast.AST) -> Iterator[str]:
+    """First words of calls of a log: `log.info("event", ...)`, or of one that was chosen."""
+    for node in ast.walk(tree):
+        if not isinstance(node, ast.Call) or not node.args:
+            continue
+        called = ast.unparse(node.func)
+        first = node.args[0]
+        if re.search(r"log\.(info|warning|error)\b|^say$", called) and isinstance(
+            first, ast.Constant
+        ):
+            yield str(first.value)
+
+
+def test_audit_events() -> None:
+    kinds = {f"{kind.value}.added" for kind in StatementKind}
+    subjects = "appeal|canary|case|custodian|evidence|flag|key|officer|receipt|service|webhook"
+    for path, tree in trees():
+        if path.parts[-2] not in ("client", "cli"):
+            found = (text for text in texts(tree) if re.fullmatch(rf"({subjects})\.[a-z]+", text))
+            kinds.update(text for text in found if not text.endswith(FILE_ENDINGS))
+    table = rows(section(PAGE, "Audit events"))
+    assert names_in([row[0] for row in table]) == kinds - {RECEIPT_UPDATED}
+
+
+FILE_ENDINGS = (".key", ".sock", ".jsonl", ".py")
+"""Names of the same look are those of files."""
+
+
 def test_every_code_says_what_it_means() -> None:
-    for heading in ("Verdicts", "Reasons", "Faults", "Errors"):
+    headings = ("Verdicts", "Reasons", "Faults", "Errors", "Readiness", "Canaries", "Cases")
+    for heading in headings:
         for name, row in documented(heading).items():
             assert len(row) >= 2, name
             assert re.search(r"[a-z]{3}", " ".join(row[1:])), name
