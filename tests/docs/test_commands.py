@@ -10,7 +10,7 @@ import pytest
 import typer.main
 
 from safehold.cli import main as cli
-from tests.docs.pages import code, reference, rows, section
+from tests.docs.pages import DOCS, ROOT, code, read, reference, rows, section
 
 PAGE = reference("commands.md")
 
@@ -80,22 +80,43 @@ def test_every_help_has_an_example_that_exists(
     assert cli.main([*name.split()[1:], "--help"]) == 0
     shown = capsys.readouterr().out
     assert "Example" in shown
-    example = COMMANDS[name].epilog or ""
-    used = re.findall(r"safehold (?:list )?[a-z]+", example)
-    assert used
-    assert all(command in COMMANDS for command in used)
+    assert [command for command, _ in used(COMMANDS[name].epilog or "") if command in COMMANDS]
 
 
 @pytest.mark.parametrize("name", COMMANDS)
-def test_examples_use_options_that_exist(name: str) -> None:
-    example = f"{COMMANDS[name].epilog or ''}\n{own_section(name)}"
-    lines = re.findall(r"safehold (?:list )?[a-z]+[^\n&|>]*", example)
-    for line in lines:
-        match = re.match(r"safehold (?:list )?[a-z]+", line)
-        assert match
-        if match[0] in COMMANDS:
-            used = set(re.findall(r"(?<=\s)--[a-z-]+", line))
-            assert used <= real_options(COMMANDS[match[0]]), line
+def test_examples_use_commands_and_options_that_exist(name: str) -> None:
+    for command, options in used(f"{COMMANDS[name].epilog or ''}\n{own_section(name)}"):
+        assert command in COMMANDS, command
+        assert options <= real_options(COMMANDS[command]), command
+
+
+def used(text: str) -> list[tuple[str, set[str]]]:
+    """The commands in a text, as far as they are ones, and the options that they are given.
+
+    Options that stand before the command are those of `safehold`.
+    """
+    found = []
+    for line in re.findall(r"\bsafehold( [^\n&|>`]*)", text):
+        words = [word for word in line.split() if re.fullmatch(r"-{0,2}[a-z][a-z-]*", word)]
+        name = "safehold"
+        while words and f"{name} {words[0]}" in COMMANDS:
+            name += f" {words.pop(0)}"
+        assert not hasattr(COMMANDS[name], "commands") or not words or words[0][0] == "-", line
+        found.append((name, {word for word in words if word.startswith("--")}))
+    return found
+
+
+def test_pages_use_commands_and_options_that_exist() -> None:
+    """Every command line in the blocks of every page."""
+    lines = 0
+    for page in [ROOT / "README.md", *DOCS.rglob("*.md")]:
+        blocks = re.findall(r"^```(?:sh|console)\n(.*?)^```$", read(page), re.M | re.S)
+        shell = "\n".join(blocks).replace("\\\n", " ")
+        for line in re.findall(r"^(?:\$ )?(?:\S*/)?safehold [^\n]*", shell, re.M):
+            for command, options in used(line):
+                lines += 1
+                assert options <= real_options(COMMANDS[command]), (page, line)
+    assert lines > 50
 
 
 def test_exit_codes_are_those_of_the_program() -> None:

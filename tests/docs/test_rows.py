@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
+
 from safehold.hashing.model import ExactDigests, Orientation, SignalType, VariantDigests
 from safehold.ids import EntryId, ListName
 from safehold.lists.model import Tier
 from safehold.matching.match import Match
 from safehold.policy.model import Decision, Observation, Verdict
+from safehold.scan import scanner
 from safehold.scan.examine import Examined
 from safehold.scan.labels import Label
 from safehold.scan.rows import MAX_MATCHES, hash_row, scan_row
@@ -44,9 +48,17 @@ def fields(heading: str) -> list[str]:
 
 def test_scan_rows() -> None:
     row = scan_row(EXAMINED, SCREENED)
-    assert sorted(fields("Scan rows")) == sorted(row)
+    assert sorted(fields("Scan rows")) == sorted([*row, *added_while_scanning()])
     assert f"at most {MAX_MATCHES}" in PAGE
     assert fields("Matches") == list(row["matches"][0])
+
+
+def added_while_scanning() -> list[str]:
+    """Fields that are put into a row after it was made: whether it was recorded."""
+    source = Path(scanner.__file__).read_text(encoding="utf-8")
+    found = re.findall(r'\brow\["(\w+)"\] =', source)
+    assert found == ["held"]
+    return found
 
 
 def test_hash_rows() -> None:
