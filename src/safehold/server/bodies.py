@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from safehold.server.context import LIMITS, Said, said
 from safehold.server.errors import RequestError
 
 TEXT_PATTERN = r"^[^\x00-\x1f\x7f-\x9f]*$"
 """Text without control characters."""
+
+ADDRESS_PATTERN = r"^([^@\x00-\x20\x7f-\x9f]+@[^@\x00-\x20\x7f-\x9f]+)?$"
+"""A mail address, as far as that can be told; or nothing."""
 
 Sha256 = Annotated[str, Field(pattern="^[0-9a-fA-F]{64}$", description="In hexadecimal form.")]
 Sha1 = Annotated[str, Field(pattern="^[0-9a-fA-F]{40}$", description="In hexadecimal form.")]
@@ -31,6 +34,11 @@ Person = Annotated[
 B = TypeVar("B", bound="JsonBody")
 
 
+def _whole(value: Any) -> Any:
+    """JSON has one kind of number: 443.0 is as whole as 443."""
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 class JsonBody(BaseModel):
     """A JSON object with these members and no others."""
 
@@ -46,7 +54,7 @@ class ContextBody(JsonBody):
         str,
         Field(
             max_length=LIMITS["uploader_address"],
-            pattern=r"^([^@\x00-\x20\x7f-\x9f]+@[^@\x00-\x20\x7f-\x9f]+)?$",
+            pattern=ADDRESS_PATTERN,
             description="A mail address.",
         ),
     ] = ""
@@ -57,7 +65,7 @@ class ContextBody(JsonBody):
             json_schema_extra={"anyOf": [{"format": "ipv4"}, {"format": "ipv6"}, {"const": ""}]},
         ),
     ] = ""
-    port: Annotated[int | None, Field(ge=1, le=65_535)] = None
+    port: Annotated[int | None, Field(ge=1, le=65_535), BeforeValidator(_whole)] = None
     time: Annotated[
         str,
         Field(
@@ -79,7 +87,7 @@ class PdqBody(JsonBody):
     """A PDQ hash of the picture as stored, with its quality."""
 
     hash: Sha256
-    quality: Annotated[int, Field(ge=0, le=100)]
+    quality: Annotated[int, Field(ge=0, le=100), BeforeValidator(_whole)]
 
 
 class DigestsBody(ContextBody):

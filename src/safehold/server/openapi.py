@@ -18,11 +18,16 @@ from safehold.server.problems import PROBLEM_TYPE
 Json = dict[str, Any]
 
 _TAIL = "%[89ABab][0-9A-Fa-f]"
-_CHARACTER = "|".join(
+_ASCII = ("[!-$&-~]", "%[2-6][0-9A-Fa-f]", "%7[0-9A-Ea-e]")
+_ASCII_WITHOUT_AT = (
+    "[!-$&-?A-~]",
+    "%2[1-9A-Fa-f]",
+    "%4[1-9A-Fa-f]",
+    "%[356][0-9A-Fa-f]",
+    "%7[0-9A-Ea-e]",
+)
+_BEYOND_ASCII = "|".join(
     (
-        "[!-$&-~]",
-        "%[2-6][0-9A-Fa-f]",
-        "%7[0-9A-Ea-e]",
         "%[Cc]2%[ABab][0-9A-Fa-f]",
         f"%([Cc][3-9A-Fa-f]|[Dd][0-9A-Fa-f]){_TAIL}",
         f"%[Ee]0%[ABab][0-9A-Fa-f]{_TAIL}",
@@ -33,8 +38,12 @@ _CHARACTER = "|".join(
         f"%[Ff]4%8[0-9A-Fa-f]{_TAIL}{_TAIL}",
     )
 )
-ENCODED_PATTERN = f"^({_CHARACTER})*$"
+ENCODED_PATTERN = f"^({'|'.join(_ASCII)}|{_BEYOND_ASCII})*$"
 """Percent-encoded UTF-8 (RFC 3986) of text without control characters."""
+
+_PART = f"({'|'.join(_ASCII_WITHOUT_AT)}|{_BEYOND_ASCII})+"
+ENCODED_ADDRESS_PATTERN = f"^({_PART}(@|%40){_PART})?$"
+"""The same of a mail address."""
 
 _ABOUT: Mapping[str, str] = {
     "surface": "Where in the service the item belongs; `public` where it is not said.",
@@ -46,12 +55,12 @@ _ABOUT: Mapping[str, str] = {
     "file_name": "The name that the file had.",
     "reference": "The caller's own id of the item.",
 }
+_EMPTY: Json = {"const": ""}
 _SHAPES: Mapping[str, Json] = {
-    "surface": {"type": "string", "enum": ["public", "storage", "private_message", "generation"]},
-    "uploader_address": {"type": "string", "format": "email", "maxLength": 254},
-    "ip": {"anyOf": [{"type": "string", "format": f} for f in ("ipv4", "ipv6")]},
-    "port": {"type": "integer", "minimum": 1, "maximum": 65_535},
-    "time": {"type": "string", "format": "date-time"},
+    "surface": {"enum": ["public", "storage", "private_message", "generation", ""]},
+    "ip": {"anyOf": [*({"type": "string", "format": f} for f in ("ipv4", "ipv6")), _EMPTY]},
+    "port": {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 65_535}, _EMPTY]},
+    "time": {"anyOf": [{"type": "string", "format": "date-time"}, _EMPTY]},
 }
 _SURFACE_NOTE = " Operators may add further surfaces."
 
@@ -102,7 +111,8 @@ def _document(version: str, options: ServerOptions) -> Json:
 
 
 def _paths() -> Json:
-    raw = {"*/*": {"schema": {"type": "string", "format": "binary", "minLength": 1}}}
+    bytes_ = {"schema": {"type": "string", "format": "binary", "minLength": 1}}
+    raw = {"application/octet-stream": bytes_, "image/*": bytes_}
     form = {
         "multipart/form-data": {
             "schema": {
@@ -129,8 +139,8 @@ def _paths() -> Json:
             "post": {
                 "operationId": "screen",
                 "summary": "Have an item checked.",
-                "description": "Raw bytes of any type, or a form. In a form context stands in "
-                "fields, else in headers; nothing stands in both.",
+                "description": "Raw bytes, whatever their type is said to be, or a form. A form's "
+                "fields stand before headers of the same name. An empty value is as none.",
                 "parameters": headers,
                 "requestBody": {"required": True, "content": {**raw, **form}},
                 "responses": _verdicts("400", *upload),
@@ -232,14 +242,17 @@ def _open_paths() -> Json:
 
 
 def _field(name: str) -> Json:
-    text = {"type": "string", "maxLength": LIMITS[name], "pattern": bodies.TEXT_PATTERN}
+    pattern = bodies.ADDRESS_PATTERN if name == "uploader_address" else bodies.TEXT_PATTERN
+    text = {"type": "string", "maxLength": LIMITS[name], "pattern": pattern}
     return {**_SHAPES.get(name, text), "description": _about(name)}
 
 
 def _header(name: str) -> Json:
     words = "-".join(word.capitalize() for word in name.split("_"))
     words = words.replace("Ip", "IP")
-    text = {"type": "string", "maxLength": LIMITS[name], "pattern": ENCODED_PATTERN}
+    text: Json = {"type": "string", "maxLength": LIMITS[name], "pattern": ENCODED_PATTERN}
+    if name == "uploader_address":
+        text = {"type": "string", "pattern": ENCODED_ADDRESS_PATTERN}
     return {
         "name": f"Safehold-{words}",
         "in": "header",
@@ -329,9 +342,12 @@ def _schemas(options: ServerOptions) -> Json:
         schema = model.model_json_schema(ref_template="#/components/schemas/{model}")
         schemas.update(schema.pop("$defs", {}))
         schemas[model.__name__] = schema
+    for one_of in ("receipt", "sha256"):
+        properties = schemas["FlagBody"]["properties"]
+        [properties[one_of]] = (one for one in properties[one_of]["anyOf"] if "pattern" in one)
     for model_name in ("DigestsBody", "FlagBody"):
         surface = schemas[model_name]["properties"]["surface"]
-        surface.update(enum=[*_SHAPES["surface"]["enum"], ""], description=_about("surface"))
+        surface.update(enum=_SHAPES["surface"]["enum"], description=_about("surface"))
     if not options.digests_pdq:
         del schemas["DigestsBody"]["properties"]["pdq"], schemas["PdqBody"]
     return schemas

@@ -139,8 +139,9 @@ class ScreenRoutes:
         return await self._answer(request, asking, body)
 
     async def _screen_form(self, request: Request, caller: Caller) -> Reply:
-        first = fields_of_headers(request.headers)
         request.check_repeated()
+        first = fields_of_headers(request.headers)
+        said(first)  # what is wrong in them is wrong, whatever the form's fields say
         key = idempotency_key(request.header(b"idempotency-key"))
         self._purse.charge(self._purse.key(caller, Call.SCREEN))
         self._engine.check_room()
@@ -221,12 +222,9 @@ class ScreenRoutes:
     def _said(
         self, request: Request, fields: Mapping[str, str], first: dict[str, str] | None = None
     ) -> Said:
-        """What headers and fields say together; nothing may be said twice."""
+        """What headers and fields say together; fields stand before headers."""
         request.check_repeated()
         found = fields_of_headers(request.headers) if first is None else first
-        for name in fields:
-            if name in found:
-                raise RequestError.field(name)
         return said({**found, **fields})
 
     def _place(self, caller: Caller, what: Said) -> Place:

@@ -67,7 +67,8 @@ class SpeechRoutes:
         caller = await self._gate.admit(request, Scope.FLAGS)
         content = await read_json(request, self._limits)
         flag = bodies.read_body(bodies.FlagBody, content)
-        if (flag.receipt is None) is (flag.sha256 is None):
+        given = flag.model_fields_set & {"receipt", "sha256"}
+        if len(given) != 1 or (flag.receipt is None and flag.sha256 is None):
             raise RequestError("Give 'receipt' or 'sha256', and not both.")
         said = flag.said()
         surface = self._parts.surfaces.find(caller.service.name, said.surface)
