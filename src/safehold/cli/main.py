@@ -27,6 +27,8 @@ from safehold.cli import (
     scan,
     serve,
     services,
+    up,
+    work,
 )
 from safehold.cli.console import note
 from safehold.errors import SafeholdError, UsageError
@@ -79,6 +81,9 @@ app.add_typer(lists.app, name="list")
 app.command("init", epilog=init.EXAMPLE)(init.init)
 app.command("serve", epilog=serve.SERVE_EXAMPLE)(serve.serve)
 app.command("custodian", epilog=serve.CUSTODIAN_EXAMPLE)(serve.custodian)
+app.command("work", epilog=work.WORK_EXAMPLE)(work.work)
+app.command("up", epilog=up.EXAMPLE)(up.up)
+app.command("canary", epilog=work.CANARY_EXAMPLE)(work.canary)
 app.add_typer(services.services, name="service")
 app.add_typer(services.keys, name="key")
 app.add_typer(services.webhooks, name="webhook")
