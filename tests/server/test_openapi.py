@@ -7,7 +7,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import jsonschema
 import pytest
 
 from safehold.server.problems import KINDS
@@ -74,6 +73,6 @@ def test_problems_are_of_the_schema(site: Site, path: str) -> None:
     document = site.call("GET", "/openapi.json", key=None).json
     schema = document["components"]["schemas"]["Problem"]
     answer = site.call("GET", path)
-    jsonschema.validate(answer.json, schema)
+    assert set(schema["required"]) <= set(answer.json) <= set(schema["properties"])
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json["code"] in KINDS

@@ -11,7 +11,7 @@ from safehold.server.judging import Judge
 from safehold.server.lists import ListWatch
 from safehold.server.observe import Figures
 from safehold.server.ports import ServerParts
-from safehold.server.routes_screen import Shared
+from safehold.server.shared import Shared
 from safehold.server.spool import Spool
 
 

@@ -13,18 +13,15 @@ from dataclasses import dataclass
 from safehold.accounts.budgets import Call
 from safehold.accounts.keys import Caller
 from safehold.accounts.model import CANARY_SERVICE, Scope
-from safehold.accounts.probing import Probe
 from safehold.cases.model import OccurrenceKind
 from safehold.hashing.model import ExactDigests, Orientation, VariantDigests
 from safehold.intake.model import Answer, Idempotency, Submission
-from safehold.outbox.model import Alarm, AlarmCode
 from safehold.policy.model import Verdict
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.screening import Examination, Screened
 from safehold.server import bodies
-from safehold.server.auth import Gate, Purse
 from safehold.server.context import Said, fields_of_headers, idempotency_key, said
-from safehold.server.engine import Engine, Item, Settled
+from safehold.server.engine import Item
 from safehold.server.errors import (
     EmptyBodyError,
     MediaTypeError,
@@ -34,14 +31,13 @@ from safehold.server.errors import (
 )
 from safehold.server.judging import Rulebook
 from safehold.server.multipart import OVERHEAD_BYTES, Form
-from safehold.server.observe import Figures
-from safehold.server.ports import ServerParts
 from safehold.server.problems import Reply
 from safehold.server.request import BodyLimits, Request, discard
-from safehold.server.spool import Body, Spool
+from safehold.server.shared import Shared, read_json
+from safehold.server.spool import Body
+from safehold.server.watching import Watcher
 
 _FORM = b"multipart/form-data"
-_JSON = b"application/json"
 _CHUNK = 1 << 20
 
 
@@ -77,26 +73,6 @@ class Asking:
     sha256: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
-    """What all routes have.
-
-    Attributes:
-        parts: what the app was given.
-        gate, purse: who may, and how often.
-        engine: answers items.
-        spool: memory for bodies.
-        figures: what is counted.
-    """
-
-    parts: ServerParts
-    gate: Gate
-    purse: Purse
-    engine: Engine
-    spool: Spool
-    figures: Figures
-
-
 class ScreenRoutes:
     """Calls that are answered with a verdict on some bytes."""
 
@@ -114,7 +90,7 @@ class ScreenRoutes:
             options.max_json_bytes, options.body_seconds, options.body_rate
         )
         self._rulebooks: dict[tuple[str, str], tuple[SurfaceOptions, Rulebook]] = {}
-        self._alarms: set[asyncio.Future[None]] = set()
+        self._watcher = Watcher(shared.parts)
 
     # The routes
 
@@ -287,7 +263,7 @@ class ScreenRoutes:
             )
         except TimeoutError:
             raise OverloadedError from None
-        self._watch(settled)
+        self._watcher.note(settled)
         return self._reply(request, asking.caller, settled.answer)
 
     def _submission(
@@ -330,59 +306,6 @@ class ScreenRoutes:
         if caller.service.name != CANARY_SERVICE:
             self._shared.figures.verdict(answer.verdict)
         return Reply(_statuses(caller)[answer.verdict], answer.body())
-
-    def _watch(self, settled: Settled) -> None:
-        """Look whether an end user probes; an alarm goes out beside the answer."""
-        watch, submission = self._parts.door.watch, settled.submission
-        if watch is None or submission.canary or settled.answer.replayed is not None:
-            return
-        service = submission.service_id
-        person = self._parts.names.person(service, submission.context.uploader)
-        variants = submission.screened.examination.variants
-        if person is None or not variants or submission.screened.observation.low_quality:
-            return
-        content = self._parts.names.content(service, submission.sha256)
-        allowed = settled.answer.verdict is Verdict.ALLOW
-        now = self._parts.clock.now()
-        if watch(Probe(service, person, content, variants[0].pdq[0], allowed), now):
-            self._parts.log.warning("probing", service=service)
-            alarm = Alarm(AlarmCode.PROBING, now, service)
-            loop = asyncio.get_running_loop()
-            sent = loop.run_in_executor(None, self._parts.door.alarm, alarm)
-            self._alarms.add(sent)
-            sent.add_done_callback(self._alarmed)
-
-    def _alarmed(self, sent: asyncio.Future[None]) -> None:
-        self._alarms.discard(sent)
-        if not sent.cancelled() and (error := sent.exception()) is not None:
-            self._parts.log.error("alarm_not_written", exception=type(error).__name__)
-
-
-async def read_json(request: Request, limits: BodyLimits) -> bytes:
-    """A JSON body, whole.
-
-    Raises:
-        MediaTypeError: it is said to be something else.
-        EmptyBodyError: there is none.
-    """
-    if request.media_type != _JSON:
-        raise MediaTypeError
-    content = bytearray()
-    await request.read(_Growing(content), limits)
-    if not content:
-        raise EmptyBodyError
-    return bytes(content)
-
-
-class _Growing:
-    """A sink for a small body."""
-
-    def __init__(self, content: bytearray) -> None:
-        self._content = content
-
-    def write(self, chunk: bytes) -> None:
-        """Keep it."""
-        self._content += chunk
 
 
 def _check_size(body: Body) -> None:

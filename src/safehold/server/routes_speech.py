@@ -16,7 +16,7 @@ from safehold.server import bodies
 from safehold.server.errors import RequestError, UnknownSurfaceError
 from safehold.server.problems import Reply
 from safehold.server.request import BodyLimits, Request
-from safehold.server.routes_screen import Shared, read_json
+from safehold.server.shared import Shared, read_json
 
 _RECEIPT = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
