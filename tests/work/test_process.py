@@ -18,6 +18,7 @@ from tests.work.recording import Recording
 
 FAST = WorkOptions(tick_seconds=0.02, shutdown_seconds=2.0)
 PATIENCE = 10.0
+OFTEN = Timing(0.01, retry=0.01)
 
 
 @dataclass
@@ -26,7 +27,7 @@ class Doing:
 
     name: str
     act: Callable[[Stop], Outcome] = lambda stop: Outcome()
-    timing: Timing = Timing(0.01, retry=0.01)
+    timing: Timing = OFTEN
     runs: int = 0
     at_once: int = 0
     most_at_once: int = 0
