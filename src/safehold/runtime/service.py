@@ -79,7 +79,7 @@ class ServiceRuntime(Runtime):
 
     def require_init(self) -> None:
         """Raise `NotReadyHomeError` where `safehold init` was not run."""
-        if not self.home.digest_key.exists() or not self.officers.recipients():
+        if not self.home.digest_key.exists() or not self.officers.read():
             raise NotReadyHomeError
 
     @functools.cached_property
