@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -60,13 +61,20 @@ def matches(expected: tuple[str, ...], printed: list[str]) -> bool:
 
 
 class Reader:
-    """Somebody who types a document's commands into a shell, in a folder of their own."""
+    """Somebody who types a document's commands into a shell, in a folder of their own.
+
+    What a document leaves running ends with `close`, at the latest.
+    """
 
     def __init__(self, folder: Path, replaced: Mapping[str, str]) -> None:
         """`replaced`: words of the document that are others here (a server's address)."""
         self._folder = folder
         self._replaced = replaced
         self._status = 0
+        # All commands are of one process group, whose number this process keeps taken.
+        self._leader = subprocess.Popen(
+            ["sleep", "infinity"], stdout=subprocess.DEVNULL, process_group=0
+        )
         self._environment = {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
             "HOME": str(folder),
@@ -75,6 +83,11 @@ class Reader:
             "LC_ALL": "C.UTF-8",
             "COLUMNS": "80",
         }
+
+    def close(self) -> None:
+        """End whatever still runs."""
+        os.killpg(self._leader.pid, signal.SIGKILL)
+        self._leader.wait()
 
     def follow(self, text: str) -> int:
         """Run every command of a document; returns how many there were."""
@@ -108,6 +121,7 @@ class Reader:
             stderr=subprocess.STDOUT,
             timeout=SECONDS,
             check=False,
+            process_group=self._leader.pid,
         )
         self._status = 0 if command == "echo $?" else done.returncode
         lines = done.stdout.decode("utf-8").splitlines()
