@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import signal
 import sys
 import threading
@@ -85,7 +86,8 @@ def custodian(
         stop = until_told()
 
         def log(call: str, code: str) -> None:
-            print(f"custodian: {call} {code}", file=sys.stderr)
+            with contextlib.suppress(OSError):  # a full disk keeps nobody from evidence
+                print(f"custodian: {call} {code}", file=sys.stderr)
 
         run(
             made, addresses(runtime), stop, log=log, ready=lambda _: note("The custodian is ready.")

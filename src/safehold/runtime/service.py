@@ -229,7 +229,7 @@ class ServiceRuntime(Runtime):
 
 
 class _Room:
-    """Free space of the disk under a folder, read at most every few seconds."""
+    """Free space of the disk under a folder, read at most every few seconds; None if unknown."""
 
     def __init__(self, folder: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._folder = folder
@@ -245,6 +245,6 @@ class _Room:
                 try:
                     self._free = shutil.disk_usage(self._folder).free
                 except OSError:
-                    self._free = 0
+                    self._free = None  # the folder is not there, which writing to it will say
                 self._until = now + ROOM_SECONDS
             return self._free

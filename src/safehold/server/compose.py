@@ -108,7 +108,10 @@ def _checks(runtime: ServiceRuntime) -> dict[str, Callable[[], bool]]:
         free = runtime.room()
         return free is None or free >= runtime.settings.intake.min_free_bytes
 
-    return {"database": database, "vault": vault, "disk_full": room}
+    def officers() -> bool:
+        return bool(runtime.officers.recipients())  # without them no case can be opened
+
+    return {"database": database, "vault": vault, "officers": officers, "disk_full": room}
 
 
 class _LazyClassifiers:

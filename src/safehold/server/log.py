@@ -6,8 +6,10 @@ what libraries say is reduced to their name, the level and the type of an except
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
+import threading
 from collections.abc import Mapping
 from typing import Any, Protocol, TextIO
 
@@ -32,10 +34,28 @@ class Log(Protocol):
         ...
 
 
+class _Lines:
+    """Writes lines. One that cannot be written, on a full disk or to nobody, is let go.
+
+    Whoever logs goes on: the disk that is full of logs must not end the server with it.
+    """
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+        self._lock = threading.Lock()
+
+    def _write(self, line: str) -> None:
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            self._stream.write(line + "\n")
+            self._stream.flush()
+
+    debug = info = warning = error = critical = _write
+
+
 def json_log(stream: TextIO) -> Log:
-    """A log that writes lines of JSON to a stream."""
+    """A log that writes lines of JSON to a stream; it never raises."""
     log: Log = structlog.wrap_logger(
-        structlog.PrintLogger(stream),
+        _Lines(stream),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),

@@ -68,7 +68,12 @@ KINDS: Mapping[str, Kind] = {
 }
 """By the code of an error. Codes that begin with a word of `_FAMILIES` need no line of theirs."""
 
-_FAMILIES: Mapping[str, Kind] = {"vault": _VAULT, "snapshot": _LISTS, "officer": _VAULT}
+_FAMILIES: Mapping[str, Kind] = {
+    "vault": _VAULT,
+    "snapshot": _LISTS,
+    "officer": _VAULT,
+    "officers": _VAULT,
+}
 
 TITLES: Mapping[int, str] = {
     400: "The call is damaged",
