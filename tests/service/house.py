@@ -338,11 +338,18 @@ class Process:
     def wait(self, true: Any, seconds: float = READY_SECONDS) -> Any:
         """Wait until something is true."""
         until = time.monotonic() + seconds
-        while not (value := true()):
+        while not (value := self._asked(true)):
             assert self.popen.poll() is None, self.err.read_text()
             assert time.monotonic() < until, (self.ready().body, self.err.read_text())
             time.sleep(0.05)
         return value
+
+    def _asked(self, true: Any) -> Any:
+        try:
+            return true()
+        except ConnectionError as error:
+            code = self.popen.poll()
+            raise AssertionError(f"ended with {code}: {self.err.read_text()[-2000:]}") from error
 
     @contextmanager
     def raw(self) -> Iterator[socket.socket]:
