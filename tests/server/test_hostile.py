@@ -279,6 +279,34 @@ def test_a_refused_call_is_not_told_to_go_on(hasty: Site) -> None:
         assert read_answer(connection).status == 200
 
 
+def test_other_kinds_of_call(hasty: Site) -> None:
+    live = b"GET /health/live HTTP/1.1\r\nHost: x\r\n"
+    for call, status in (
+        (live + b"Connection: Upgrade\r\nUpgrade: websocket\r\n\r\n", 200),
+        (b"GET /health/live HTTP/1.0\r\n\r\n", 200),
+        (b"GET http://elsewhere.example/health/live HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"CONNECT elsewhere.example:443 HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"OPTIONS * HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (b"GET //health/live HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (b"GET /health/../health/live HTTP/1.1\r\nHost: x\r\n\r\n", 404),
+        (b"GET /health%2Flive HTTP/1.1\r\nHost: x\r\n\r\n", 200),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 400),
+        (b"BREW /health/live HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 400),
+    ):
+        with hasty.raw() as connection:
+            connection.sendall(call)
+            assert (read_answer(connection).status, call) == (status, call)
+    with hasty.raw() as connection:
+        connection.sendall(
+            head(hasty, "Connection: Upgrade", "Upgrade: h2c", "Content-Length: 1") + b"1"
+        )
+        answer = read_answer(connection)
+        assert (answer.status, answer.json["code"]) == (400, "http_invalid")
+        assert "Upgrade" in answer.json["detail"]
+        assert closed(connection)
+
+
 def test_nothing_stays_open(hasty: Site) -> None:
     time.sleep(0.2)
     no_bodies(hasty)

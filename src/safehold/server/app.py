@@ -56,6 +56,8 @@ class App:
         self._joined = Joined(parts)
         self._background = Background(parts, self._joined, address)
         self._figures = self._joined.figures
+        self._mark = self._joined.server_id[-12:]
+        self._calls = 0
         self._under_way = 0
         self._figures.gauge("safehold_calls_under_way", "Calls.", lambda: self._under_way)
         self._routes, self._receipt_routes = self._table()
@@ -111,7 +113,8 @@ class App:
 
     async def _call(self, scope: Scope, receive: Receive, send: Send) -> None:
         began = time.perf_counter()
-        request = Request(scope, receive, self._parts.ids())
+        self._calls += 1
+        request = Request(scope, receive, f"{self._mark}-{self._calls:x}")
         route, part = self._find(scope["path"])
         request.path_part = part
         self._under_way += 1

@@ -20,6 +20,8 @@ from uvicorn.server import ServerState
 from safehold.config.doors import ServerOptions
 from safehold.server.problems import Reply, document
 
+_NO_UPGRADE = "This server speaks HTTP/1.1 and nothing else: send no Upgrade header."
+
 
 class Connection(HttpToolsProtocol):
     """A connection over HTTP/1.1."""
@@ -73,7 +75,15 @@ class Connection(HttpToolsProtocol):
         if size > self._options.max_header_bytes:
             self._refuse(document(431, "headers_too_large", ""))
             return
+        if self.parser.should_upgrade() and self._has_body():
+            # The parser takes no body of such a call, and would read it as the next call.
+            self._refuse(document(400, "http_invalid", _NO_UPGRADE))
+            return
         super().on_headers_complete()
+
+    def _has_body(self) -> bool:
+        lengths = (b"content-length", b"transfer-encoding")
+        return any(name in lengths and value != b"0" for name, value in self.headers)
 
     def on_message_complete(self) -> None:
         """The body is whole; what follows is the next call's headers."""
