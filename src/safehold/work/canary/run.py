@@ -161,7 +161,7 @@ class Canaries:
         random_bytes = self._machine.random_bytes
         first = int.from_bytes(random_bytes(2), "big") % VARIANTS
         codes = []
-        with Door(server.address, self._door, self._machine.monotonic) as door:
+        with Door(server.address, self._door) as door:
             code = self._probe(door, evidence, Probe.EXACT, picture.files[first])
             if code in AFTER_ANSWER:
                 step = 1 + int.from_bytes(random_bytes(2), "big") % (VARIANTS - 1)
