@@ -38,7 +38,7 @@ ONE_THREAD = {
 BUSY = 0.15
 """Cores of other work from which on a row says that the machine was not quiet."""
 
-GROUPS = ("files", "matching", "scan")
+GROUPS = ("files", "matching", "scan", "service")
 
 
 def group_rows(group: str, quick: bool) -> Iterator[Row]:
@@ -64,6 +64,9 @@ def _command(group: str, quick: bool) -> tuple[list[str], dict[str, str]]:
         return [script, "--rounds", "3" if quick else "9"], ONE_THREAD
     if group == "scan":
         return [script, *(["--files", "300", "--rounds", "1"] if quick else [])], {}
+    if group == "service":
+        small = ["--seconds", "2", "--rounds", "1", "--entries", "100000", "--files", "600"]
+        return [script, *(small if quick else [])], {}
     return [script, *(["--rows", "1000000", "--rounds", "3"] if quick else [])], ONE_THREAD
 
 

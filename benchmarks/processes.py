@@ -6,13 +6,15 @@ processes can be found and none is mixed up with another's.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 
 from measure import machine_seconds
 
@@ -63,13 +65,21 @@ def safehold(home: Path, *arguments: str) -> tuple[list[str], dict[str, str]]:
     return [sys.executable, "-m", "safehold", *arguments], environment
 
 
-def start(home: Path, arguments: Sequence[str], errors: Path) -> subprocess.Popen[bytes]:
-    """Start `safehold` in a session of its own; what it says goes to the file `errors`."""
+def start(
+    home: Path,
+    arguments: Sequence[str],
+    errors: Path,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> subprocess.Popen[bytes]:
+    """Start `safehold` in a session of its own; what it says goes to the file `errors`.
+
+    `settings` are more environment variables.
+    """
     command, environment = safehold(home, *arguments)
     with errors.open("wb") as sink:
         return subprocess.Popen(
             command,
-            env=environment,
+            env={**environment, **settings},
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=subprocess.STDOUT,
@@ -77,11 +87,17 @@ def start(home: Path, arguments: Sequence[str], errors: Path) -> subprocess.Pope
         )
 
 
-def run(home: Path, arguments: Sequence[str], errors: Path, every: float = 0.05) -> Usage:
+def run(
+    home: Path,
+    arguments: Sequence[str],
+    errors: Path,
+    every: float = 0.05,
+    settings: Mapping[str, str] = MappingProxyType({}),
+) -> Usage:
     """Run `safehold` to its end and watch it, every so many seconds."""
     begin = time.perf_counter()
     machine_begin = machine_seconds()
-    process = start(home, arguments, errors)
+    process = start(home, arguments, errors, settings)
     watch = _Watch()
     while process.poll() is None:
         _look(process.pid, watch)
@@ -112,6 +128,16 @@ def session(leader: int) -> Iterator[tuple[int, float]]:
         # Fields after the name, proc(5): state, ppid, pgrp, session; utime and stime are 11, 12.
         if int(fields[3]) == leader and fields[0] != "Z":
             yield int(entry.name), (int(fields[11]) + int(fields[12])) / TICKS
+
+
+def session_seconds(leader: int) -> float:
+    """CPU seconds of all processes of a session, those that ended and were waited for too."""
+    total = 0
+    for pid, _ in session(leader):
+        with contextlib.suppress(OSError):
+            fields = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+            total += sum(int(fields[n]) for n in (11, 12, 13, 14))
+    return total / TICKS
 
 
 def _look(leader: int, watch: _Watch) -> None:
