@@ -19,7 +19,6 @@ from safehold.media.model import Fault
 from safehold.outbox.webhooks import RECEIPT_UPDATED
 from safehold.policy.model import Reason, Verdict
 from safehold.vault.verify import FindingKind
-from safehold.work.canary.model import CanaryCode
 from tests.docs.pages import code, reference, rows, section
 
 PAGE = reference("codes.md")
@@ -74,7 +73,6 @@ def test_errors_and_their_exit_codes() -> None:
 @pytest.mark.parametrize(
     ("heading", "codes"),
     [
-        ("Canaries", set(CanaryCode)),
         ("Findings in the vault", {*FindingKind, "content_differs"}),
         ("Cases", {*CaseState, *Queue}),
     ],
@@ -154,7 +152,7 @@ FILE_ENDINGS = (".key", ".sock", ".jsonl", ".py")
 
 
 def test_every_code_says_what_it_means() -> None:
-    headings = ("Verdicts", "Reasons", "Faults", "Errors", "Readiness", "Canaries", "Cases")
+    headings = ("Verdicts", "Reasons", "Faults", "Errors", "Readiness", "Cases")
     for heading in headings:
         for name, row in documented(heading).items():
             assert len(row) >= 2, name

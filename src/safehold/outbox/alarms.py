@@ -27,7 +27,7 @@ _DAY_HOURS = 24.0
 
 @dataclass(frozen=True, slots=True)
 class AlarmOptions:
-    """Where alarms go. Nothing is set by default: then alarms show in readiness and metrics only.
+    """Where alarms go. Nothing is set by default: then they go nowhere.
 
     Attributes:
         webhook_url: address that alarms are posted to, or empty. A private one must stand in
