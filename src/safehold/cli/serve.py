@@ -61,6 +61,9 @@ def serve(
     with open_service(context, home, workers=workers) as runtime:
         binding = Binding(host, port, behind_proxy, tls_certificate, tls_key)
         server = HttpServer(server_parts(runtime), binding)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            # Until the server itself holds them: who ends it early does not kill it.
+            signal.signal(number, lambda *_: server.end())
         note(f"Listening on {server.address}")
         server.run()
 

@@ -170,7 +170,8 @@ class App:
                 (b"content-type", reply.media_type),
                 (b"content-length", b"%d" % len(reply.body)),
             ]
-        if not await request.drain():
+        # A server that ends waits for nothing more of a body.
+        if reply.code == EndingError.code or not await request.drain():
             headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": reply.status, "headers": headers})
         await send({"type": "http.response.body", "body": reply.body})
