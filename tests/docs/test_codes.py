@@ -50,6 +50,13 @@ def documented(heading: str) -> dict[str, list[str]]:
     return dict(zip(names, table, strict=True))
 
 
+def test_no_heading_comes_twice() -> None:
+    """A section is found by its heading, so what stands in a second one of the name is unread."""
+    for name in ("codes.md", "commands.md", "settings.md", "rows.md", "http.md"):
+        headings = re.findall(r"^#+ (.+)$", reference(name), re.MULTILINE)
+        assert len(headings) == len(set(headings)), name
+
+
 def test_verdicts() -> None:
     assert set(documented("Verdicts")) == set(Verdict)
 
