@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from safehold.errors import SafeholdError
+from safehold.fleet.model import CanaryResult
 from safehold.intake.model import (
     Answer,
     DiskFullError,
@@ -259,3 +261,35 @@ def _children(parent: int) -> list[int]:
         check=False,
     )
     return [int(line) for line in found.stdout.split()]
+
+
+@pytest.mark.parametrize(
+    ("code", "status"), [("ok", 200), ("wrong_verdict", 503), ("custodian_away", 200)]
+)
+def test_readiness_fails_with_the_last_canary(rig: Rig, code: str, status: int) -> None:
+    runtime = rig.site.runtime
+    now = runtime.clock.now()
+    with runtime.records.read() as transaction:
+        [*_, server] = transaction.fleet.servers(now - dt.timedelta(minutes=1))
+
+    def fared(canary: str) -> None:
+        with runtime.records.write() as transaction:
+            transaction.fleet.add_canary(CanaryResult(server.server_id, now, canary, 0.1))
+
+    fared(code)
+    until = time.monotonic() + 20
+    expected = {"ok": set(), "wrong_verdict": {"canary_failed"}, "custodian_away": set()}[code]
+    wanted = {"custodian_away"} if code == "custodian_away" else set()
+    while True:
+        answer = rig.site.call("GET", "/health/ready", key=None)
+        notes = set(answer.json.get("notes", ())) & {"custodian_away", "no_recent_canary"}
+        if (answer.status, set(answer.json.get("reasons", ())), notes) == (
+            status,
+            expected,
+            wanted,
+        ):
+            break
+        assert time.monotonic() < until, answer.json
+        time.sleep(0.2)
+    fared("ok")
+    rig.site.wait_ready()

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from safehold.audit.model import EventDraft
 from safehold.cases import workflow
@@ -52,7 +53,7 @@ class CaseService:
         Raises:
             UnknownCaseError, TransitionError: there is no such case, or it is not open.
         """
-        with self._records.write() as transaction:
+        with self._changes() as transaction:
             before = _find(transaction, case_id)
             after = workflow.confirm(before, self._clock.now())
             self._decided(transaction, before, after, actor)
@@ -69,7 +70,7 @@ class CaseService:
         Raises:
             UnknownCaseError, TransitionError: there is no such case, or it is not open.
         """
-        with self._records.write() as transaction:
+        with self._changes() as transaction:
             before = _find(transaction, case_id)
             if cleared is None:
                 cleared = _found_grounds(transaction, case_id)
@@ -78,20 +79,26 @@ class CaseService:
             return after
 
     def expire_due(self) -> int:
-        """Expire the cases whose deadline has passed; how many."""
+        """Expire the cases whose deadline has passed; how many.
+
+        Each is looked at anew under its lock: an upload or a person may just have changed it.
+        """
         expired = 0
         while True:
             now = self._clock.now()
-            with self._records.write() as transaction:
+            with self._changes() as transaction:
                 due = transaction.cases.due(now, _BATCH)
                 events = []
-                for case in due:
+                for found in due:
+                    case = transaction.cases.find(found.case_id, lock=True)
+                    if case is None or not workflow.is_expired(case, now):
+                        continue
                     after = workflow.expire(case, now)
                     transaction.cases.update(after)
                     events.append(_event("case.expired", after, "system", self._clock))
                 transaction.audit.append(events)
-            expired += len(due)
-            if len(due) < _BATCH:
+            expired += len(events)
+            if len(due) < _BATCH or not events:
                 return expired
 
     def purge_canary(self, case_id: CaseId) -> None:
@@ -100,7 +107,7 @@ class CaseService:
         Raises:
             UnknownCaseError: there is no such case, or it is no canary's.
         """
-        with self._records.write() as transaction:
+        with self._changes() as transaction:
             case = _find(transaction, case_id)
             if not case.canary:
                 raise UnknownCaseError
@@ -110,6 +117,13 @@ class CaseService:
         for item in evidence:
             self._vault.delete(item.object_name)
         self._vault.shred(case.key_name)
+
+    @contextmanager
+    def _changes(self) -> Iterator[Transaction]:
+        """A transaction that changes cases: it holds the audit log before any case."""
+        with self._records.write() as transaction:
+            transaction.audit.lock()
+            yield transaction
 
     def _decided(self, transaction: Transaction, before: Case, after: Case, actor: str) -> None:
         transaction.cases.update(after)

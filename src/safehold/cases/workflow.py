@@ -159,11 +159,16 @@ def reopen(case: Case, now: dt.datetime, *, bytes_here: bool, deadline: dt.datet
     return replace(again, state=CaseState.OPEN)
 
 
-def expire(case: Case, now: dt.datetime) -> Case:
-    """The case once its deadline has passed (rule 6)."""
+def is_expired(case: Case, now: dt.datetime) -> bool:
+    """Whether a case's deadline has passed and nobody needs to decide (rule 6)."""
     waits = case.state is CaseState.AWAITING_BYTES
     fault = case.state is CaseState.OPEN and case.queue is Queue.FAULTS
-    if case.deadline is None or now < case.deadline or not (waits or fault):
+    return case.deadline is not None and now >= case.deadline and (waits or fault)
+
+
+def expire(case: Case, now: dt.datetime) -> Case:
+    """The case once its deadline has passed (rule 6)."""
+    if not is_expired(case, now):
         raise TransitionError
     return replace(case, state=CaseState.EXPIRED, updated=now, deadline=None)
 

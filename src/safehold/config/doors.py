@@ -29,8 +29,8 @@ class ServerOptions:
         shutdown_seconds: how long calls that are under way may take when the server ends.
         digests_pdq: whether `POST /v1/screen/digests` takes PDQ hashes too. Off by default: it
             is the better oracle.
-        canary_max_age_hours: greatest age of the last good canary before readiness fails; 0
-            where no canaries are sent.
+        canary_max_age_hours: greatest age of the last canary before readiness fails; 0 for any.
+            A canary that failed makes it fail whatever this says.
     """
 
     max_body_bytes: int = 64 * MIB

@@ -23,6 +23,14 @@ CHECK_SECONDS = 3.0
 """How often checks run, and how long one may take."""
 
 
+RECENT_CANARY = dt.timedelta(hours=3)
+"""Where the last canary is older, readiness notes it."""
+
+CUSTODIAN_AWAY = "custodian_away"
+"""The code of a canary whose evidence nobody was there to open. The door does its work without
+the custodian, so this is noted and alarmed and takes no server out of service."""
+
+
 class Health:
     """What `/health/live` and `/health/ready` say."""
 
@@ -85,16 +93,23 @@ class Health:
         if any(not surface.enabled for surface in surfaces):
             notes.add("surface_off")
         lists = self._lists.current
-        if lists is not None and not lists.versions:
+        if lists is not None and not lists.versions.keys() - {self._parts.canary_list}:
             notes.add("no_lists")
+        canary, now = self._canary, self._parts.clock.now()
+        if canary is None or now - canary.at > RECENT_CANARY:
+            notes.add("no_recent_canary")
+        elif canary.code == CUSTODIAN_AWAY:
+            notes.add("custodian_away")
         return notes
 
     def oldest_list(self) -> float:
         """Seconds since the oldest open list was brought up to date; 0 where there is none."""
         lists = self._lists.current
-        if lists is None or not lists.updated:
+        updated = {} if lists is None else dict(lists.updated)
+        updated.pop(str(self._parts.canary_list), None)
+        if not updated:
             return 0.0
-        return (self._parts.clock.now() - min(lists.updated.values())).total_seconds()
+        return (self._parts.clock.now() - min(updated.values())).total_seconds()
 
     async def check(self) -> None:
         """Run all checks once; one that takes too long counts as failed, and runs on."""
@@ -126,17 +141,16 @@ class Health:
         (self._failed.discard if good else self._failed.add)(code)
 
     def _look_for_canary(self) -> bool:
-        if self._parts.options.canary_max_age_hours:
-            self._canary = self._parts.door.canary(self._server_id)
+        self._canary = self._parts.door.canary(self._server_id)
         return True
 
     def _canary_failed(self, now: dt.datetime) -> bool:
+        canary = self._canary
+        if canary is not None and canary.code not in ("ok", CUSTODIAN_AWAY):
+            return True
         hours = self._parts.options.canary_max_age_hours
         if not hours:
             return False
-        canary = self._canary
-        if canary is not None and canary.code != "ok":
-            return True
         # A server that has just started has had no canary yet.
         since = self._started if canary is None else canary.at
         return now - since > dt.timedelta(hours=hours)
