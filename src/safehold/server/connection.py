@@ -1,7 +1,8 @@
 """One connection: uvicorn's protocol with the bounds that it lacks.
 
-Headers must come whole within a time and a size, connections are counted, and what cannot be
-parsed gets a problem document like everything else.
+Headers must come whole within a time and a size, what stands between the pieces of a body and
+after it is no longer than headers may be, connections are counted, and what cannot be parsed
+gets a problem document like everything else.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ class Connection(HttpToolsProtocol):
         self._options = self.options
         self._header_bytes = 0
         self._in_headers = True
+        self._since_body = 0
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -63,14 +65,26 @@ class Connection(HttpToolsProtocol):
             self._header_bytes += len(data)
             if self._patience is None:
                 self._wait_for_headers()
+        else:
+            self._since_body += len(data)
         super().data_received(data)
-        if self._in_headers and self._header_bytes > self._options.max_header_bytes:
+        between = self._header_bytes if self._in_headers else self._since_body
+        if between > self._options.max_header_bytes:
             self._refuse(document(431, "headers_too_large", ""))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is let go (RFC 9110, section 6.5.1).
+
+        It would else stand among the headers, which proxies look at and trailers pass by.
+        """
+        if self._in_headers:
+            super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
         """The headers are whole; what follows is a body."""
         self._stop_waiting()
         self._in_headers = False
+        self._since_body = 0
         size = sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url)
         if size > self._options.max_header_bytes:
             self._refuse(document(431, "headers_too_large", ""))
@@ -78,6 +92,10 @@ class Connection(HttpToolsProtocol):
         if self.parser.should_upgrade() and self._has_body():
             # The parser takes no body of such a call, and would read it as the next call.
             self._refuse(document(400, "http_invalid", _NO_UPGRADE))
+            return
+        if any(n == b"transfer-encoding" and v.lower() != b"chunked" for n, v in self.headers):
+            # What comes would be compressed, and not what is stored.
+            self._refuse(document(400, "http_invalid", ""))
             return
         super().on_headers_complete()
 
@@ -95,6 +113,7 @@ class Connection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Pass on a piece of the body, unless the call was refused."""
+        self._since_body = 0
         if not self.transport.is_closing():
             super().on_body(body)
 

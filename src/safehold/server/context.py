@@ -61,7 +61,8 @@ def fields_of_headers(headers: Mapping[bytes, bytes]) -> dict[str, str]:
     for name, value in headers.items():
         if name.startswith(b"safehold-"):
             field = name[len(PREFIX) :].decode("ascii", "replace").replace("-", "_")
-            if field not in LIMITS:
+            # With "_" in its place a header would be another one to a proxy, and the same here.
+            if field not in LIMITS or b"_" in name:
                 raise RequestError("The call has a 'Safehold-' header that is not known.")
             found[field] = decode_header(field, value)
     return found

@@ -1,7 +1,10 @@
 """Multipart forms: one part `file`, and text fields, parsed as they come.
 
 The file's bytes go straight to their place in memory; fields are small and counted. The parser
-is python-multipart's; what a form may have is decided here.
+is python-multipart's; what a form may have is decided here. Who stores what was checked may read
+the form with another parser, so **what two parsers could read in two ways is refused**: anything
+after the end, a name or a boundary that is given twice, a field that is a file too, and a file
+that is itself in parts or compressed.
 """
 
 from __future__ import annotations
@@ -21,6 +24,9 @@ OVERHEAD_BYTES = 64 * 1024
 _FILE = "file"
 _MAX_HEADER_BYTES = 4096
 _MAX_HEADERS = 8
+_NEW_LINE = b"\r\n"
+_PLAIN = (b"", b"identity", b"binary", b"8bit", b"7bit")
+_QUOTED = re.compile(rb'"(?:[^"\\]|\\.)*"')
 _BOUNDARY = re.compile(rb"[0-9A-Za-z'()+_,./:=? -]{0,69}[0-9A-Za-z'()+_,./:=?-]")
 
 
@@ -31,8 +37,11 @@ class Form:
         """Read the boundary from the header. Raises `MultipartError`."""
         _, options = parse_options_header(content_type)
         boundary = options.get(b"boundary", b"")
-        if _BOUNDARY.fullmatch(boundary) is None:
+        if _BOUNDARY.fullmatch(boundary) is None or _times_given(b"boundary", content_type) != 1:
             raise MultipartError
+        self._end_mark = b"\r\n--" + boundary + b"--"
+        self._tail = b""
+        self._rest = b""
         self._body = body
         self._fields: dict[str, str] = {}
         self._has_file = False
@@ -66,10 +75,20 @@ class Form:
             RequestError: a field is not known, stands twice or is too long.
             BodyTooLargeError, OverloadedError: as the body's own.
         """
+        ended = self._ended
         try:
             self._parser.write(chunk)
         except FormParserError:
             raise MultipartError from None
+        if not self._ended:
+            most = len(self._end_mark) - 1
+            self._tail = (self._tail + chunk[-most:])[-most:]
+            return
+        # The parser lets go what follows the end; another one may find parts in it.
+        after = chunk if ended else (self._tail + chunk).partition(self._end_mark)[2]
+        self._rest += after[: len(_NEW_LINE) + 1]
+        if not _NEW_LINE.startswith(self._rest):
+            raise MultipartError
 
     def finish(self) -> dict[str, str]:
         """The fields, once the body is at its end.
@@ -100,14 +119,14 @@ class Form:
         self._header_value.clear()
 
     def _headers_finished(self) -> None:
-        if self._headers.get(b"content-transfer-encoding", b"binary").lower() not in (
-            b"binary",
-            b"8bit",
-            b"7bit",
-        ):
-            raise MultipartError  # RFC 7578, section 4.7: deprecated, and bytes would differ
-        kind, options = parse_options_header(self._headers.get(b"content-disposition"))
-        if kind != b"form-data":
+        for name in (b"content-transfer-encoding", b"content-encoding"):
+            if self._headers.get(name, b"").strip().lower() not in _PLAIN:
+                raise MultipartError  # RFC 7578, section 4.7: deprecated, and bytes would differ
+        if self._headers.get(b"content-type", b"").strip().lower().startswith(b"multipart/"):
+            raise MultipartError  # RFC 7578, section 4.3: deprecated
+        disposition = self._headers.get(b"content-disposition", b"")
+        kind, options = parse_options_header(disposition)
+        if kind != b"form-data" or _times_given(b"name", disposition) != 1:
             raise MultipartError
         self._name = options.get(b"name", b"").decode("utf-8", "replace")
         if self._name == _FILE:
@@ -118,6 +137,8 @@ class Form:
         elif self._name in LIMITS:
             if self._name in self._fields:
                 raise RequestError.field(self._name)
+            if _times_given(b"filename", disposition):
+                raise MultipartError
             self._value = bytearray()
         else:
             raise RequestError("The form has a field that is not known.")
@@ -140,3 +161,9 @@ class Form:
 
     def _end(self) -> None:
         self._ended = True
+
+
+def _times_given(name: bytes, header: bytes) -> int:
+    """How often a header has a parameter, be it plain, extended or in pieces (RFC 2231)."""
+    unquoted = _QUOTED.sub(b'""', header)
+    return len(re.findall(rb";\s*" + name + rb"\s*(?:\*\d*\*?)?\s*=", unquoted, re.IGNORECASE))

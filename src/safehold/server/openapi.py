@@ -139,11 +139,12 @@ def _paths() -> Json:
             "post": {
                 "operationId": "screen",
                 "summary": "Have an item checked.",
-                "description": "Raw bytes, whatever their type is said to be, or a form. A form's "
-                "fields stand before headers of the same name. An empty value is as none.",
+                "description": "Raw bytes, whatever their type is said to be, or a form. Headers "
+                "stand before a form's fields of the same name. An empty value is as none. The "
+                "bytes are those of the item: not compressed, not a range of it.",
                 "parameters": headers,
                 "requestBody": {"required": True, "content": {**raw, **form}},
-                "responses": _verdicts("400", *upload),
+                "responses": _verdicts("400", "415", *upload),
             }
         },
         "/v1/screen/digests": {

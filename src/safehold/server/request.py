@@ -13,6 +13,7 @@ from safehold.server.errors import (
     BodyTimeoutError,
     BodyTooLargeError,
     ClientGoneError,
+    MediaTypeError,
     RequestError,
 )
 
@@ -27,6 +28,11 @@ _FREE_SECONDS = 5.0
 _DRAIN_BYTES = 256 * 1024
 _DRAIN_SECONDS = 1.0
 """What is read of a refused body before the connection is closed instead."""
+
+_PLAIN = (b"", b"identity", b"binary", b"8bit", b"7bit")
+"""Codings of a body that leave its bytes as they are."""
+
+_FORM = b"multipart/form-data"
 
 _LENGTH = re.compile(rb"[0-9]{1,19}")
 
@@ -89,6 +95,27 @@ class Request:
         """The body's type in lower case, without parameters; empty where none is said."""
         value = self.headers.get(b"content-type", b"")
         return value.split(b";", 1)[0].strip().lower()
+
+    @property
+    def is_form(self) -> bool:
+        """Whether the body is said to be a form."""
+        return self.media_type == _FORM
+
+    def check_item(self) -> None:
+        """Refuse a body that is not the item as it will be stored, but a wrapping or a piece of it.
+
+        Raises:
+            MediaTypeError: it is compressed or recoded, or in parts that are no form.
+            RequestError: it is said to be a range, or its type is said twice.
+        """
+        self.header(b"content-type")
+        if self.header(b"content-range") is not None:
+            raise RequestError.field("Content-Range")  # RFC 9110, section 14.5
+        for name in (b"content-encoding", b"content-transfer-encoding"):
+            if (self.header(name) or b"").strip().lower() not in _PLAIN:
+                raise MediaTypeError
+        if self.media_type.startswith(b"multipart/") and not self.is_form:
+            raise MediaTypeError
 
     @property
     def length(self) -> int | None:

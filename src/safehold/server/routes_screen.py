@@ -37,7 +37,6 @@ from safehold.server.shared import Shared, read_json
 from safehold.server.spool import Body
 from safehold.server.watching import Watcher
 
-_FORM = b"multipart/form-data"
 _CHUNK = 1 << 20
 
 
@@ -97,7 +96,8 @@ class ScreenRoutes:
     async def screen(self, request: Request) -> Reply:
         """`POST /v1/screen`."""
         caller = await self._shared.gate.admit(request, Scope.SCREEN)
-        if request.media_type == _FORM:
+        request.check_item()
+        if request.is_form:
             return await self._screen_form(request, caller)
         place = self._place(caller, self._said(request, {}))
         key = idempotency_key(request.header(b"idempotency-key"))
@@ -171,7 +171,8 @@ class ScreenRoutes:
     async def send_bytes(self, request: Request) -> Reply:
         """`PUT /v1/receipts/{receipt}/bytes`."""
         caller = await self._shared.gate.admit(request, Scope.SCREEN)
-        if request.media_type == _FORM:
+        request.check_item()
+        if request.is_form:
             raise MediaTypeError
         place = self._place(caller, self._said(request, {}))
         key = idempotency_key(request.header(b"idempotency-key"))
@@ -198,10 +199,15 @@ class ScreenRoutes:
     def _said(
         self, request: Request, fields: Mapping[str, str], first: dict[str, str] | None = None
     ) -> Said:
-        """What headers and fields say together; fields stand before headers."""
+        """What headers and fields say together; headers stand before fields.
+
+        Who passes on somebody else's form and says in headers where it belongs is not to be
+        overruled by the form.
+        """
         request.check_repeated()
         found = fields_of_headers(request.headers) if first is None else first
-        return said({**found, **fields})
+        said(fields)  # what is wrong in them is wrong, whatever headers say
+        return said({**fields, **{name: value for name, value in found.items() if value}})
 
     def _place(self, caller: Caller, what: Said) -> Place:
         """The surface's settings and rules. Raises `UnknownSurfaceError`."""
