@@ -18,6 +18,14 @@ class AuditLog(Protocol):
         """Add events at the end, in order. They are there when the transaction commits."""
         ...
 
+    def lock(self) -> None:
+        """Hold the end of the log until the transaction ends, as `append` does.
+
+        Whoever holds something else (a case) while it appends calls this before all else: then
+        all take what they hold in one order, and none waits for another in a circle.
+        """
+        ...
+
     def head(self) -> tuple[int, bytes]:
         """Number and hash of the last event; 0 and `GENESIS` where there is none.
 

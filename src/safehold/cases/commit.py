@@ -3,6 +3,10 @@
 A durable commit costs a wait for the disk, whatever is in it. While one transaction commits,
 the next writes gather, and go into the next together. A write that fails undoes only itself:
 the others of its group are then done anew, one by one.
+
+Where the commit itself fails nobody knows whether it took place: a connection may be lost after
+the database has committed. Then nothing is done anew, all are told, and whatever they have put
+elsewhere must stay, since it may be named.
 """
 
 from __future__ import annotations
@@ -13,8 +17,11 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, TypeVar
 
-from safehold.cases.records import Records, Transaction
+from safehold.cases.records import Records, Transaction, WriteConflictError
 from safehold.errors import SafeholdError
+
+_ATTEMPTS = 5
+"""How often a group that another process's transaction was in the way of is tried."""
 
 T = TypeVar("T")
 
@@ -46,7 +53,9 @@ class GroupCommit:
         """Carry out a write and wait until it is durable.
 
         `write` may be called more than once, each time in a transaction of which nothing of an
-        earlier call is left. What it raises is raised here, and then nothing of it is written.
+        earlier call is left; so it must change nothing but what the transaction undoes. What it
+        raises is raised here, and then nothing of it is written. A failing commit is raised too,
+        and then it may be written or not.
         """
         done: Future[T] = Future()
         with self._lock:
@@ -81,16 +90,21 @@ class GroupCommit:
             if end:
                 return
 
-    def _write(self, group: list[_Job]) -> None:
+    def _write(self, group: list[_Job], attempts: int = _ATTEMPTS) -> None:
+        committing = False
         try:
             with self._records.write() as transaction:
                 results = [write(transaction) for write, _ in group]
+                committing = True
         except BaseException as error:  # noqa: BLE001 - whatever it is goes to who asked
-            if len(group) == 1:
-                group[0][1].set_exception(error)
-            else:
+            if isinstance(error, WriteConflictError) and attempts > 1:
+                self._write(group, attempts - 1)
+            elif len(group) > 1 and not committing:
                 for job in group:
                     self._write([job])
+            else:
+                for _, done in group:
+                    done.set_exception(error)
             return
         for (_, done), result in zip(group, results, strict=True):
             done.set_result(result)

@@ -19,6 +19,13 @@ from safehold.fleet.interface import FleetStore
 from safehold.outbox.interface import OutboxStore
 
 
+class WriteConflictError(Exception):
+    """Another transaction was in the way. Nothing of this one is left, and it may be done anew.
+
+    A store's own error is this too.
+    """
+
+
 class Transaction(Protocol):
     """All stores of records, within one transaction."""
 

@@ -110,13 +110,18 @@ class Recorder:
         for _ in range(_ATTEMPTS):
             locked = self._lock(submission)
             try:
-                return self._parts.commit.run(functools.partial(self._write, submission, locked))
+                answer = self._parts.commit.run(functools.partial(self._write, submission, locked))
             except (_RacedError, IdempotencyMismatchError) as error:
-                # These undid the transaction, so nothing names what is in the vault.
+                # These undid the transaction, so nothing names what is in the vault. Of other
+                # errors nobody knows: what is there stays, and `vault verify` finds it.
                 if locked is not None:
                     self._locker.discard(locked)
                 if isinstance(error, IdempotencyMismatchError):
                     raise
+                continue
+            if locked is not None and answer.replayed is not None:
+                self._locker.discard(locked)
+            return answer
         raise BusyError
 
     def _lock(self, submission: Submission) -> Locked | None:
@@ -162,10 +167,15 @@ class Recorder:
         """One item's record. Called in a transaction, perhaps more than once."""
         service = submission.service_id
         content = self._parts.names.content(service, submission.sha256)
+        if locked is not None:
+            transaction.audit.lock()  # before any case
         if submission.idempotency is not None:
             known = transaction.accounts.remembered(service, submission.idempotency.key)
             if known is not None:
-                return self._replayed(submission, known, locked)
+                answer = _replay(submission, known)
+                if isinstance(answer, SafeholdError):
+                    raise answer
+                return answer
         case = transaction.cases.find_content(service, content, lock=True)
         finding = _finding(submission)
         if not _must_record(case, finding):
@@ -187,17 +197,6 @@ class Recorder:
             )
             if known is not None:
                 raise _RacedError  # another process was first; the next attempt replays its answer
-        return answer
-
-    def _replayed(
-        self, submission: Submission, known: RememberedAnswer, locked: Locked | None
-    ) -> Answer:
-        answer = _replay(submission, known)
-        if isinstance(answer, SafeholdError):
-            raise answer
-        if locked is not None:
-            # It stays: this write shares a transaction with others, and must not undo them.
-            self._locker.discard(locked)
         return answer
 
     def _record(

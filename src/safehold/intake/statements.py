@@ -120,6 +120,7 @@ class Statements:
     ) -> Answer:
         now = self._parts.clock.now()
         deadline = at + dt.timedelta(hours=self._parts.options.bytes_wanted_hours)
+        transaction.audit.lock()  # before any case
         case = transaction.cases.find_content(said.service_id, said.content, lock=True)
         if (case is None) is not locked.is_new or (
             case is not None and case.case_id != locked.case_id

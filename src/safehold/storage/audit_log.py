@@ -55,7 +55,7 @@ _SELECT_CHECKPOINTS = sa.select(audit_checkpoints).order_by(
 class SqlAuditLog:
     """An `AuditLog` on an open connection, within a transaction of the caller's.
 
-    From `append` until its transaction ends no other can append: it is best called last.
+    From `append` or `lock` until its transaction ends no other can append.
     """
 
     def __init__(self, connection: sa.Connection) -> None:
@@ -75,6 +75,10 @@ class SqlAuditLog:
         last = events[-1]
         self._connection.execute(_MOVE_HEAD, {"to_seq": last.seq, "to_hash": last.hash})
         return events
+
+    def lock(self) -> None:
+        """Hold the end of the log until the transaction ends. See `AuditLog.lock`."""
+        self._head(_LOCK_HEAD)
 
     def head(self) -> tuple[int, bytes]:
         """Number and hash of the last event. Raises `AuditError` where that row is missing."""

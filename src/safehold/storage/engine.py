@@ -15,6 +15,7 @@ from sqlalchemy import event
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from safehold.cases.records import WriteConflictError
 from safehold.errors import SafeholdError
 
 BEGIN = "safehold_begin"
@@ -32,6 +33,14 @@ class DatabaseError(SafeholdError):
     default_hint = "Check that it exists, that it may be written and that its disk is not full."
 
 
+class ConflictError(DatabaseError, WriteConflictError):
+    """PostgreSQL undid a transaction since it and another waited for one another."""
+
+
+_CONFLICTS = frozenset({"40001", "40P01"})
+"""SQLSTATE of serialization failures and deadlocks (PostgreSQL, appendix A)."""
+
+
 @contextmanager
 def database_errors() -> Iterator[None]:
     """The driver's errors as Safehold's."""
@@ -39,7 +48,8 @@ def database_errors() -> Iterator[None]:
         yield
     except sa.exc.OperationalError as error:
         # Full, locked, unreachable: the driver's words help, and hold no data.
-        raise DatabaseError("The database failed.") from error
+        conflict = getattr(error.orig, "sqlstate", None) in _CONFLICTS
+        raise (ConflictError if conflict else DatabaseError)("The database failed.") from error
     except sa.exc.SQLAlchemyError as error:
         # PostgreSQL quotes the whole row that it refuses: nothing of that is passed on.
         raise DatabaseError(f"The database failed ({type(error).__name__}).") from None

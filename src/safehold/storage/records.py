@@ -70,9 +70,10 @@ class SqlRecords:
         """A transaction that commits, durably, when it is left without an error.
 
         Raises:
-            DatabaseError: the database failed, and nothing is written. On PostgreSQL also where
-                two processes add the same things in different orders: one of them fails, and
-                may be done anew.
+            ConflictError: on PostgreSQL, two processes waited for one another in a circle, and
+                this one was undone; it may be done anew.
+            DatabaseError: the database failed. Nothing is written, unless it was the commit that
+                failed: then nobody knows.
         """
         with database_errors(), self._turn(), self._engine.connect() as connection:
             # A deferred transaction that turns to writing may find that it cannot.

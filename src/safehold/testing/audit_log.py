@@ -28,6 +28,9 @@ class MemoryAuditLog:
         self._events.extend(events)
         return events
 
+    def lock(self) -> None:
+        """Nothing: there is one writer at a time."""
+
     def head(self) -> tuple[int, bytes]:
         """Number and hash of the last event."""
         return (self._events[-1].seq, self._events[-1].hash) if self._events else (0, GENESIS)
