@@ -125,6 +125,8 @@ def test_headers_stand_before_a_form(site: Site) -> None:
     assert send_form(site, form).status == 200
     answer = send_form(site, form, "Safehold-Surface: nowhere")
     assert (answer.status, answer.json["code"]) == (422, "unknown_surface")
+    unknown = part(CLEAN) + part(b"nowhere", 'name="surface"')
+    assert send_form(site, unknown, "Safehold-Surface: public").status == 422
     empty = part(CLEAN) + part(b"", 'name="surface"')
     assert send_form(site, empty, "Safehold-Surface: nowhere").status == 422
 

@@ -126,6 +126,7 @@ class ScreenRoutes:
             form = Form(request.headers[b"content-type"], body)
             await request.read(form, self._form_limits)
             fields = form.finish()
+            self._place(caller, said(fields))  # wrong is wrong, whatever headers say
             place = self._place(caller, self._said(request, fields, first))
             self._purse.charge(self._user(caller, Call.SCREEN, place))
             received = self._parts.clock.now()
@@ -185,7 +186,7 @@ class ScreenRoutes:
         try:
             sha256 = await asyncio.to_thread(_sha256, body.descriptor)
             receipts = self._parts.door.receipts
-            await asyncio.to_thread(receipts.awaits, service, request.path_part, sha256)
+            await self._shared.records.ask(receipts.awaits, service, request.path_part, sha256)
         except BaseException:
             body.close()
             raise
@@ -206,7 +207,6 @@ class ScreenRoutes:
         """
         request.check_repeated()
         found = fields_of_headers(request.headers) if first is None else first
-        said(fields)  # what is wrong in them is wrong, whatever headers say
         return said({**fields, **{name: value for name, value in found.items() if value}})
 
     def _place(self, caller: Caller, what: Said) -> Place:
