@@ -27,6 +27,7 @@ class Gate:
         self._keys = parts.door.keys
         self._looking: dict[str, asyncio.Future[Caller]] = {}
         self._threads = ThreadPoolExecutor(2, "keys")
+        self._seconds = parts.options.answer_seconds
 
     def close(self) -> None:
         """End the threads."""
@@ -38,7 +39,7 @@ class Gate:
         Raises:
             ApiKeyError: there is no key that is good.
             ForbiddenError: it has not the scope.
-            OverloadedError: too many unknown keys are being looked up.
+            OverloadedError: too many unknown keys are being looked up, or it takes too long.
         """
         text = _bearer(request)
         caller = self._keys.recall(text) or await self._look_up(text)
@@ -57,7 +58,10 @@ class Gate:
             looking = loop.run_in_executor(self._threads, self._keys.refresh, text)
             self._looking[text] = looking
             looking.add_done_callback(lambda done: self._looked_up(text, done))
-        return await asyncio.shield(looking)
+        try:
+            return await asyncio.wait_for(asyncio.shield(looking), self._seconds)
+        except TimeoutError:
+            raise OverloadedError from None
 
     def _looked_up(self, text: str, done: asyncio.Future[Caller]) -> None:
         self._looking.pop(text, None)

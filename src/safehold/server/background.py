@@ -55,6 +55,7 @@ class Background:
         await self._once("heartbeat", self._gone)
         self._joined.lists.close()
         self._joined.gate.close()
+        self._joined.records.close()
         self._joined.health.close()
 
     async def _repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[None]]) -> None:

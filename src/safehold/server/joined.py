@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from safehold.ids import ServerId
 from safehold.server.auth import Gate, Purse
+from safehold.server.blocking import Blocking
 from safehold.server.engine import Engine, EngineParts
 from safehold.server.examiner import Examiner, ExaminerParts
 from safehold.server.health import Health
@@ -38,7 +39,10 @@ class Joined:
         self.spool = Spool(parts.options.spool_bytes)
         self.gate = Gate(parts)
         self.health = Health(parts, self.server_id, self.lists, self.engine)
-        self.shared = Shared(parts, self.gate, Purse(parts), self.engine, self.spool, self.figures)
+        self.records = Blocking("records", parts.options.answer_seconds)
+        self.shared = Shared(
+            parts, self.gate, Purse(parts), self.engine, self.spool, self.figures, self.records
+        )
         gauge = self.figures.gauge
         gauge("safehold_items_under_way", "Items.", lambda: self.engine.under_way)
         gauge("safehold_spool_bytes", "Memory of bodies.", lambda: self.spool.used)

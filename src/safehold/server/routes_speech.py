@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import binascii
 import datetime as dt
 import json
@@ -28,6 +27,7 @@ class SpeechRoutes:
         self._gate = shared.gate
         self._purse = shared.purse
         self._parts = shared.parts
+        self._records = shared.records
         options = shared.parts.options
         self._limits = BodyLimits(options.max_json_bytes, options.body_seconds, options.body_rate)
 
@@ -37,7 +37,7 @@ class SpeechRoutes:
         self._purse.charge(self._purse.key(caller, Call.SCREEN))
         receipt = _receipt(request.path_part)
         service = caller.service.service_id
-        status = await asyncio.to_thread(self._parts.door.receipts.status, service, receipt)
+        status = await self._records.ask(self._parts.door.receipts.status, service, receipt)
         request.verdict = status.verdict.value
         until = status.until.astimezone(dt.UTC).isoformat() if status.until else None
         body = {
@@ -54,7 +54,7 @@ class SpeechRoutes:
         self._purse.charge(self._purse.key(caller, Call.SCREEN))
         content = await read_json(request, self._limits)
         stored = bodies.read_body(bodies.ConfirmBody, content)
-        await asyncio.to_thread(
+        await self._records.ask(
             self._parts.door.receipts.confirm,
             caller.service.service_id,
             _receipt(request.path_part),
@@ -90,7 +90,7 @@ class SpeechRoutes:
             received=self._parts.clock.now(),
         )
         statements, holds = self._parts.door.statements, surface.flags_hold
-        answer = await asyncio.to_thread(lambda: statements.flag(asked, holds=holds))
+        answer = await self._records.ask(lambda: statements.flag(asked, holds=holds))
         return _accepted(request, answer)
 
     async def appeal(self, request: Request) -> Reply:
@@ -109,7 +109,7 @@ class SpeechRoutes:
             appellant=appeal.appellant,
             received=self._parts.clock.now(),
         )
-        answer = await asyncio.to_thread(self._parts.door.statements.appeal, asked)
+        answer = await self._records.ask(self._parts.door.statements.appeal, asked)
         return _accepted(request, answer)
 
 

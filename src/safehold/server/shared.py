@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from safehold.server.auth import Gate, Purse
+from safehold.server.blocking import Blocking
 from safehold.server.engine import Engine
 from safehold.server.errors import EmptyBodyError, MediaTypeError
 from safehold.server.observe import Figures
@@ -25,6 +26,7 @@ class Shared:
         engine: answers items.
         spool: memory for bodies.
         figures: what is counted.
+        records: asks the records what blocks.
     """
 
     parts: ServerParts
@@ -33,6 +35,7 @@ class Shared:
     engine: Engine
     spool: Spool
     figures: Figures
+    records: Blocking
 
 
 async def read_json(request: Request, limits: BodyLimits) -> bytes:
