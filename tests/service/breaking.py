@@ -125,6 +125,19 @@ def kill(*pids: int) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
+@contextmanager
+def stopped(pids: list[int]) -> Iterator[None]:
+    """Processes that are there and do nothing."""
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
 class PostgresControl:
     """Stops and starts the PostgreSQL server behind an address of `running_server`."""
 
@@ -147,6 +160,11 @@ class PostgresControl:
             timeout=60,
             check=True,
         )
+
+    def pids(self) -> list[int]:
+        """All its processes."""
+        [first, *_] = (self._folder / "data" / "postmaster.pid").read_text().splitlines()
+        return [int(first), *descendants(int(first))]
 
     def stop(self) -> None:
         self._run("-m", "immediate", "stop")

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import resource
 import signal
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.service.breaking import descendants
+from tests.service.breaking import descendants, stopped
 from tests.service.house import (
     BLOCKED,
     CLEAN,
@@ -41,22 +39,9 @@ max_connections = 60
 """
 
 
-@contextlib.contextmanager
-def _stopped(pids: list[int]) -> Iterator[None]:
-    """Processes that are there and do nothing."""
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
 def test_a_worker_hangs(server: Process) -> None:
     [_, *workers] = descendants(server.popen.pid)
-    with _stopped(workers):
+    with stopped(workers):
         began = time.monotonic()
         answers = [server.screen(BLOCKED), server.screen(SUSPECTED), server.screen(TEXT)]
         # Exact digests need no worker.
@@ -68,7 +53,7 @@ def test_a_worker_hangs(server: Process) -> None:
 
 def test_all_decoders_hang(server: Process) -> None:
     below = descendants(server.popen.pid)
-    with _stopped(below):
+    with stopped(below):
         with ThreadPoolExecutor(3) as threads:
             answers = list(threads.map(server.screen, (BLOCKED, jpeg(43), CLEAN)))
         for answer in answers:
@@ -104,7 +89,7 @@ def test_no_descriptor_is_left(server: Process) -> None:
         resource.prlimit(pid, resource.RLIMIT_NOFILE, before)
     assert found[BLOCKED] <= {0, 451, 503}
     assert found[SUSPECTED] | found[jpeg(40, quality=33)] <= {0, 423, 503}
-    assert {0, 503} & set.union(*found.values())
+    assert {0, 503} & set[int]().union(*found.values())
     server.wait_ready(20)
     assert server.screen(CLEAN).status == 200
     assert server.screen(jpeg(40, quality=33)).status == 423

@@ -16,7 +16,7 @@ import pytest
 import sqlalchemy as sa
 
 from safehold.testing.postgres import find_binaries, missing_is_failure, running_server
-from tests.service.breaking import PostgresControl
+from tests.service.breaking import PostgresControl, stopped
 from tests.service.house import (
     BLOCKED,
     CLEAN,
@@ -55,7 +55,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
         (pytest.fail if missing_is_failure(os.environ) else pytest.skip)(message)
     folder: Path = tmp_path_factory.mktemp("pair")
     places = f'[vault]\nobjects = "{folder}/one/vault"\nkeys = "{folder}/one/keys"\n'
-    config = places + "[budgets]\nuser_per_minute = 30\n"
+    config = places + "[budgets]\nuser_per_minute = 30\n[server]\nanswer_seconds = 2\n"
     with (
         running_server(binaries) as url,
         built(folder / "one", config, database=url) as house,
@@ -198,6 +198,40 @@ def test_a_statement_that_waits_for_ever_holds_up_no_allow(pair: Pair) -> None:
         connection.rollback()
         assert waiting.result().status == 423
     engine.dispose()
+
+
+def test_the_database_hangs(pair: Pair) -> None:
+    """It neither answers nor breaks off: nobody waits for ever, and nobody gets a 2xx."""
+    server = pair.first
+    receipt = server.screen(BLOCKED).receipt
+    calls = [
+        lambda: server.screen(CLEAN),
+        lambda: server.screen(BLOCKED),
+        lambda: server.receipt(receipt),
+        lambda: server.send_json("/v1/flags", {"receipt": receipt, "reason": "spam"}),
+        lambda: server.send_json("/v1/appeals", {"receipt": receipt, "text": "Why?"}),
+        lambda: server.send_json(f"/v1/receipts/{receipt}/confirm", {"sha256": "0" * 64}),
+        lambda: server.call("PUT", f"/v1/receipts/{receipt}/bytes", BLOCKED),
+        lambda: server.digests(BLOCKED),
+        lambda: server.screen(CLEAN, key="forum"),
+        lambda: server.screen(CLEAN, key=pair.house.keys["shop"][:-1] + "x"),
+    ]
+    with stopped(pair.control.pids()), ThreadPoolExecutor(20) as threads:
+        began = time.monotonic()
+        answers = list(threads.map(lambda call: call(), calls * 2))
+        assert time.monotonic() - began < 8
+        assert {answer.status for answer in answers} <= {401, 503}, [a.body for a in answers]
+        # Nor when what is remembered of keys is too old.
+        time.sleep(5)
+        late = [server.screen(BLOCKED), server.receipt(receipt)]
+        assert {answer.status for answer in late} == {503}
+        assert time.monotonic() - began < 22
+        assert server.call("GET", "/health/live", key=None).status == 200
+        assert "database" in server.ready().json["reasons"]
+    for each in pair.both:
+        each.wait_ready(20)
+        assert each.screen(BLOCKED).status == 451
+    pair.house.check_whole()
 
 
 def test_both_end_well(pair: Pair) -> None:
