@@ -128,7 +128,7 @@ def list_keys(
     with open_service(context, home) as runtime:
         for key in runtime.accounts.keys(service):
             row = _key_row(key)
-            print(json.dumps(row) if as_json else "  ".join(str(v) for v in row.values()))
+            print(json.dumps(row) if as_json else "  ".join(_word(v) for v in row.values()))
 
 
 @keys.command("revoke", epilog="Example: safehold key revoke 01j9x3k7m2q8r5t6v1w4y0z2ab")
@@ -191,6 +191,11 @@ def remove_webhook(
 
     with open_service(context, home) as runtime:
         runtime.webhooks.remove(runtime.service_id(service), WebhookId(webhook))
+
+
+def _word(value: object) -> str:
+    """A value in a line for people: what is not set is a dash, so that columns stay in place."""
+    return "-" if value in (None, "") else str(value)
 
 
 def _key_row(key: ApiKey) -> dict[str, object]:

@@ -87,7 +87,7 @@ TEXTS: Mapping[AlarmCode, tuple[str, str]] = {
     ),
     AlarmCode.FAULT_SPACE_FULL: (
         "Items that are held only since they could not be checked have used up their space.",
-        "Decide on the cases of the fault queue, or raise its quota.",
+        "See what cannot be checked and why, or raise the quota. Such cases expire by themselves.",
     ),
     AlarmCode.WEBHOOK_DEAD: (
         "Messages to a webhook were given up after many attempts, or its receiver is gone.",
