@@ -234,6 +234,8 @@ def test_no_log_line_tells(run: Run) -> None:
     for name, log in run.logs.items():
         found = {mark for mark in secret if mark.lower() in log.lower()}
         assert not found, (name, found)
+    assert run.logs["work.out"].count("\n") >= 3
+    assert "check ok" in run.logs["custodian.err"]
     lines = [json.loads(line) for line in run.logs["serve.out"].splitlines()]
     known = {
         "call": {"request", "route", "status", "seconds", "service", "key", "verdict", "code"},
