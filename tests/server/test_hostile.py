@@ -28,6 +28,7 @@ def hasty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
             header_seconds=1.0,
             max_header_bytes=8192,
             max_connections=40,
+            service_share=1.0,
         )
         with running(made, parts) as site:
             yield site

@@ -24,6 +24,8 @@ class ServerOptions:
         max_header_bytes: largest headers of a call.
         keep_alive_seconds: how long a connection may be idle between calls.
         max_connections: connections at one time; above that calls are refused (503).
+        service_share: share of `spool_bytes` and of `max_connections` that calls of one service
+            may take, so that one whose end users stall leaves room for the others.
         retry_after_seconds: what refused callers are told to wait.
         list_refresh_seconds: how often it is looked whether lists have changed.
         shutdown_seconds: how long calls that are under way may take when the server ends.
@@ -44,6 +46,7 @@ class ServerOptions:
     max_header_bytes: int = 16 * 1024
     keep_alive_seconds: float = 30.0
     max_connections: int = 1024
+    service_share: float = 0.5
     retry_after_seconds: int = 2
     list_refresh_seconds: float = 5.0
     shutdown_seconds: float = 20.0

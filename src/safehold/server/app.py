@@ -125,6 +125,7 @@ class App:
             reply = Reply(CLIENT_GONE)
         finally:
             self._under_way -= 1
+            self._joined.gate.leave(request)
         self._figures.took("whole", began)
         self._tell(request, route, reply, time.perf_counter() - began)
 

@@ -6,11 +6,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
 from safehold.accounts.budgets import Call, Charge
 from safehold.accounts.keys import Caller
 from safehold.accounts.model import ApiKeyError, Scope
+from safehold.ids import ServiceId
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.server.errors import BudgetError, ForbiddenError, OverloadedError, RequestError
 from safehold.server.ports import ServerParts
@@ -25,6 +27,9 @@ class Gate:
 
     def __init__(self, parts: ServerParts) -> None:
         self._keys = parts.door.keys
+        options = parts.options
+        self._most_calls = max(1, int(options.max_connections * options.service_share))
+        self._calls: Counter[ServiceId] = Counter()
         self._looking: dict[str, asyncio.Future[Caller]] = {}
         self._threads = ThreadPoolExecutor(2, "keys")
         self._seconds = parts.options.answer_seconds
@@ -39,14 +44,29 @@ class Gate:
         Raises:
             ApiKeyError: there is no key that is good.
             ForbiddenError: it has not the scope.
-            OverloadedError: too many unknown keys are being looked up, or it takes too long.
+            OverloadedError: too many unknown keys are being looked up, or it takes too long, or
+                the service has more calls under way than its share.
         """
         text = _bearer(request)
         caller = self._keys.recall(text) or await self._look_up(text)
         request.caller = caller
         if scope not in caller.key.scopes:
             raise ForbiddenError
+        service = caller.service.service_id
+        if self._calls[service] >= self._most_calls:
+            raise OverloadedError
+        self._calls[service] += 1
+        request.admitted = True
         return caller
+
+    def leave(self, request: Request) -> None:
+        """A call is over; its place is free."""
+        if not request.admitted or request.caller is None:
+            return
+        service = request.caller.service.service_id
+        self._calls[service] -= 1
+        if not self._calls[service]:
+            del self._calls[service]
 
     async def _look_up(self, text: str) -> Caller:
         """Ask the database, once for all who come with the same key at the same moment."""

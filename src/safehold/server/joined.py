@@ -36,7 +36,9 @@ class Joined:
                 parts.classifiers,
             )
         )
-        self.spool = Spool(parts.options.spool_bytes)
+        options = parts.options
+        share = max(int(options.spool_bytes * options.service_share), options.max_body_bytes)
+        self.spool = Spool(options.spool_bytes, share)
         self.gate = Gate(parts)
         self.health = Health(parts, self.server_id, self.lists, self.engine)
         self.records = Blocking("records", parts.options.answer_seconds)

@@ -61,6 +61,7 @@ class Request:
         self.scope = scope
         self.request_id = request_id
         self.caller: Caller | None = None
+        self.admitted = False
         self.verdict = ""
         self.path_part = ""
         self.repeated: frozenset[bytes] = frozenset()

@@ -111,7 +111,7 @@ class ScreenRoutes:
             await discard(request, self._limits)
             return self._reply(request, caller, self._parts.door.unread(caller.service.service_id))
         self._engine.check_room()
-        body = await self._spooled(request)
+        body = await self._spooled(request, caller)
         return await self._answer(request, asking, body)
 
     async def _screen_form(self, request: Request, caller: Caller) -> Reply:
@@ -121,7 +121,7 @@ class ScreenRoutes:
         key = idempotency_key(request.header(b"idempotency-key"))
         self._purse.charge(self._purse.key(caller, Call.SCREEN))
         self._engine.check_room()
-        body = self._shared.spool.body(self._limits.max_bytes)
+        body = self._shared.spool.body(self._limits.max_bytes, caller.service.service_id)
         try:
             form = Form(request.headers[b"content-type"], body)
             await request.read(form, self._form_limits)
@@ -181,7 +181,7 @@ class ScreenRoutes:
             self._purse.key(caller, Call.SCREEN), self._user(caller, Call.SCREEN, place)
         )
         self._engine.check_room()
-        body = await self._spooled(request)
+        body = await self._spooled(request, caller)
         service = caller.service.service_id
         try:
             sha256 = await asyncio.to_thread(_sha256, body.descriptor)
@@ -229,9 +229,9 @@ class ScreenRoutes:
         surface = (place.said.surface, place.options)
         return self._purse.user(caller, call, place.said.context.uploader, surface)
 
-    async def _spooled(self, request: Request) -> Body:
+    async def _spooled(self, request: Request, caller: Caller) -> Body:
         """The whole body in memory, sealed."""
-        body = self._shared.spool.body(self._limits.max_bytes)
+        body = self._shared.spool.body(self._limits.max_bytes, caller.service.service_id)
         try:
             await request.read(body, self._limits)
             _check_size(body)
