@@ -24,9 +24,11 @@ bench: setup-bench ## Speed beside the peers, in ratios; writes benchmarks/resul
 recall: setup-bench ## What is found of edited pictures, and what is wrongly matched
 	$(PY) benchmarks/recall.py
 
-soak: setup-dev ## Long runs: damaged files, kills and resumes
+soak: setup-dev ## Long runs: damaged files, kills of scans and of the service, its memory
 	$(PY) benchmarks/soak_mutations.py
 	$(PY) benchmarks/soak_resume.py
+	$(PY) benchmarks/soak_service_kills.py
+	$(PY) benchmarks/soak_service_memory.py
 
 format: setup-dev ## Put the code in form
 	.venv/bin/ruff format src tests benchmarks

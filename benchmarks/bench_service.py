@@ -19,6 +19,7 @@ import shutil
 import socket
 import statistics
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +41,7 @@ STALLED = 50
 OVERLOAD_CALLERS = 400
 """More than `server.max_waiting` items, so that some are refused."""
 
+IDLE_SECONDS = 3.0
 HMA_MB = 772.0
 PRIVATE_MB = 250.0
 
@@ -95,6 +97,7 @@ class ServiceBench:
             yield from self._rates(figures)
             web = [figures[WORKS[0], callers] for callers in CALLERS]
             best = max(web, key=lambda one: statistics.median(one.rates))
+            yield self._idle(server)
             yield from self._beside_scan(best, scans)
             yield self._half_load(load, statistics.median(best.rates))
             yield self._stalled(load)
@@ -141,6 +144,21 @@ class ServiceBench:
                     note=one.text,
                     others_busy=one.others,
                 )
+
+    def _idle(self, server: Server) -> Row:
+        """What the server uses when nobody asks anything, after all that was asked."""
+        used = session_seconds(server.pid)
+        time.sleep(IDLE_SECONDS)
+        used = session_seconds(server.pid) - used
+        return self._row(
+            "cores that the server uses when nobody asks",
+            Spread.of([used / IDLE_SECONDS]),
+            Spread.of([1.0]),
+            peer_name="one core",
+            unit="cores",
+            bar=0.05,
+            at_most=True,
+        )
 
     def _scan(self) -> float:
         """Files a second of `scan` without its start: what twice as many files take more."""

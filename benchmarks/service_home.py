@@ -7,20 +7,16 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import http.client
 import json
 import os
-import signal
-import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from processes import session
 from safehold.testing.postgres import find_binaries, running_server
+from safehold.testing.serve_process import ServeProcess
 
 DATABASES = ("sqlite", "postgresql")
 
@@ -101,68 +97,12 @@ def home(folder: Path, database: str) -> Iterator[ServiceHome]:
         yield made
 
 
-class Server:
-    """`safehold serve` as a process with its own session."""
+class Server(ServeProcess):
+    """`safehold serve` in such a home."""
 
     def __init__(self, where: ServiceHome, **settings: str) -> None:
-        self.port = free_port()
-        self._log = where.folder.parent / "serve.log"
-        command, environment = where.command("serve", "--port", str(self.port))
-        with self._log.open("ab") as sink:
-            self.process = subprocess.Popen(
-                command,
-                env={**environment, **settings},
-                stdin=subprocess.DEVNULL,
-                stdout=sink,
-                stderr=sink,
-                start_new_session=True,
-            )
-
-    @property
-    def pid(self) -> int:
-        return self.process.pid
-
-    def wait_ready(self, seconds: float = 120.0) -> None:
-        """Wait until it says that it is ready."""
-        until = time.monotonic() + seconds
-        while time.monotonic() < until:
-            if self.process.poll() is not None:
-                break
-            if self.get("/health/ready")[0] == 200:
-                return
-            time.sleep(0.05)
-        said = self._log.read_text(errors="replace")[-2000:]
-        raise SystemExit(f"the server is not ready: {said}")
-
-    def get(self, path: str, key: str = "", seconds: float = 30.0) -> tuple[int, bytes]:
-        """Status and body of a call; status 0 where there is no answer."""
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=seconds)
-        try:
-            connection.request("GET", path, headers={"Authorization": f"Bearer {key}"})
-            answer = connection.getresponse()
-            return answer.status, answer.read()
-        except (OSError, http.client.HTTPException):
-            return 0, b""
-        finally:
-            connection.close()
-
-    def stop(self) -> int:
-        """End it as an operator does; its exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        try:
-            return self.process.wait(60)
-        except subprocess.TimeoutExpired:
-            self.kill()
-            return -signal.SIGKILL
-
-    def kill(self) -> None:
-        """End it as a fault does."""
-        self.process.kill()
-        self.process.wait()
-
-    def others(self) -> list[int]:
-        """Its living processes but for itself: the zygote and the workers."""
-        return [pid for pid, _ in session(self.pid) if pid != self.pid]
+        log = where.folder.parent / "serve.log"
+        super().__init__(where.folder, log, {**SETTINGS, **where.settings, **settings})
 
 
 @contextlib.contextmanager
@@ -174,12 +114,6 @@ def serving(where: ServiceHome, **settings: str) -> Iterator[Server]:
         yield server
     finally:
         server.stop()
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 def memory(pid: int) -> dict[str, float]:
