@@ -11,13 +11,16 @@ from hypothesis import strategies as st
 
 from safehold.cases import workflow
 from safehold.cases.model import Case, CaseState, Queue
-from safehold.cases.workflow import Finding, TransitionError, present_verdict
-from safehold.ids import CaseId, ServiceId
+from safehold.cases.workflow import Deadlines, Finding, TransitionError, present_verdict
+from safehold.hashing.model import SignalType
+from safehold.ids import CaseId, EntryId, ListName, ServiceId
+from safehold.matching.match import Match
 from safehold.media.model import Fault
-from safehold.policy.model import Reason, Verdict
+from safehold.policy.model import Observation, Reason, Verdict
 
 NOW = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
 LATER = NOW + dt.timedelta(days=60)
+DEADLINES = Deadlines(LATER + dt.timedelta(days=3), LATER + dt.timedelta(days=14))
 STRICTNESS = {Verdict.ALLOW: 0, Verdict.HOLD: 1, Verdict.BLOCK: 2}
 
 
@@ -36,6 +39,14 @@ def case(**fields: object) -> Case:
         key_name="k",
     )
     return replace(made, **fields)  # type: ignore[arg-type]
+
+
+def join(before: Case, found: Finding, *, bytes_here: bool = True) -> Case:
+    return workflow.join(before, found, LATER, DEADLINES, bytes_here=bytes_here)
+
+
+def reopen(before: Case, *, bytes_here: bool = True, flagged: bool = False) -> Case:
+    return workflow.reopen(before, LATER, DEADLINES, bytes_here=bytes_here, flagged=flagged)
 
 
 def finding(verdict: Verdict, *reasons: str, entry: str | None = "e1") -> Finding:
@@ -60,7 +71,7 @@ cases = st.builds(
 
 @given(cases, findings)
 def test_the_same_bytes_never_lower_what_a_receipt_says(before: Case, found: Finding) -> None:
-    after = workflow.join(before, found, LATER)
+    after = join(before, found)
     if before.state is CaseState.CLEARED and found.grounds <= before.cleared:
         assert present_verdict(after) is Verdict.ALLOW
     elif before.state is not CaseState.CLEARED:
@@ -70,21 +81,21 @@ def test_the_same_bytes_never_lower_what_a_receipt_says(before: Case, found: Fin
 @given(cases, findings)
 def test_nothing_from_outside_leaves_the_queue_of_matches(before: Case, found: Finding) -> None:
     if before.queue is Queue.MATCHES:
-        assert workflow.join(before, found, LATER).queue is Queue.MATCHES
+        assert join(before, found).queue is Queue.MATCHES
 
 
 @given(cases, findings)
 def test_only_a_person_confirms_and_policy_clears_faults_alone(
     before: Case, found: Finding
 ) -> None:
-    joined = workflow.join(before, found, LATER)
+    joined = join(before, found)
     decided = (CaseState.CONFIRMED, CaseState.CLEARED)
     assert joined.state is before.state or joined.state not in decided
     resolved = workflow.resolve(before, found, LATER)
     if resolved is not None:
         assert before.queue is Queue.FAULTS
         assert found is CLEAN
-        assert before.state in (CaseState.OPEN, CaseState.EXPIRED)
+        assert before.state not in decided
 
 
 @given(cases)
@@ -98,11 +109,73 @@ def test_a_case_with_a_match_expires_only_while_its_bytes_are_awaited(before: Ca
     assert before.deadline is not None
 
 
-@given(cases, st.booleans())
-def test_words_change_no_verdict(before: Case, bytes_here: bool) -> None:
-    after = workflow.reopen(before, LATER, bytes_here=bytes_here, deadline=LATER)
+@given(cases, st.booleans(), st.booleans())
+def test_words_change_no_verdict(before: Case, bytes_here: bool, flagged: bool) -> None:
+    after = reopen(before, bytes_here=bytes_here, flagged=flagged)
     assert present_verdict(after) is present_verdict(before)
     assert after.state in (CaseState.OPEN, CaseState.AWAITING_BYTES)
+
+
+@given(cases, findings, st.booleans())
+def test_what_waits_for_bytes_or_for_a_faults_end_has_a_deadline_and_nothing_else_has(
+    before: Case, found: Finding, bytes_here: bool
+) -> None:
+    for after in (
+        join(before, found, bytes_here=bytes_here),
+        reopen(before, bytes_here=bytes_here),
+    ):
+        if after.state is before.state:
+            continue
+        awaits = after.state is CaseState.AWAITING_BYTES
+        assert awaits is not bytes_here
+        if awaits:
+            assert after.deadline == DEADLINES.bytes
+        elif after.queue is not Queue.FAULTS:
+            assert after.deadline is None
+        elif before.state in (CaseState.EXPIRED, CaseState.AWAITING_BYTES):
+            assert after.deadline == DEADLINES.fault
+
+
+@given(cases, findings)
+def test_a_flag_is_for_a_person(before: Case, found: Finding) -> None:
+    flagged = reopen(before, flagged=True)
+    assert flagged.queue is not Queue.FAULTS
+    assert workflow.resolve(flagged, CLEAN, LATER) is None
+    assert join(flagged, found).queue is not Queue.FAULTS
+    assert not workflow.is_expired(join(flagged, found), LATER + dt.timedelta(days=400))
+
+
+def test_likeness_that_was_cleared_clears_no_exact_match() -> None:
+    near, exact = (
+        Observation(
+            (
+                Match(
+                    ListName("partner"),
+                    "confirmed",
+                    EntryId("e1"),
+                    "",
+                    signal,
+                    distance,
+                    "",
+                    None,
+                    False,
+                    frozenset({signal}),
+                ),
+            )
+        )
+        for signal, distance in ((SignalType.PDQ, 12), (SignalType.SHA256, 0))
+    )
+    similar = workflow.grounds(near, (Reason.SIMILAR_CONFIRMED,))
+    cleared = workflow.clear(case(), similar, NOW)
+    again = Finding(Verdict.HOLD, (Reason.SIMILAR_CONFIRMED,), similar, "public")
+    assert workflow.is_cleared(cleared, again)
+    block = workflow.grounds(exact, (Reason.EXACT_CONFIRMED,))
+    found = Finding(Verdict.BLOCK, (Reason.EXACT_CONFIRMED,), block, "public")
+    assert not workflow.is_cleared(cleared, found)
+    assert present_verdict(join(cleared, found)) is Verdict.BLOCK
+    both = workflow.clear(join(cleared, found), block, LATER)
+    assert workflow.is_cleared(both, found)
+    assert workflow.is_cleared(both, again)
 
 
 @pytest.mark.parametrize("state", [s for s in CaseState if s is not CaseState.OPEN])

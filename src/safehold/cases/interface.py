@@ -60,7 +60,7 @@ class CaseStore(Protocol):
         ...
 
     def fault_space(self) -> tuple[int, int]:
-        """Open cases of the fault queue and the bytes of their sealed evidence, in all."""
+        """Cases of the fault queue that wait, and the bytes of their sealed evidence, in all."""
         ...
 
     def delete(self, case_id: CaseId) -> None:

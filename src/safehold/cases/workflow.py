@@ -4,15 +4,20 @@
    here, it awaits them (`awaiting_bytes`) until a deadline.
 2. The same bytes again join it. New grounds that are stricter raise its verdict, and a case that
    was held for faults or flagged goes to the queue of matches when a match is found; nothing that
-   comes from outside ever lowers a verdict or leaves that queue.
-3. Bytes that arrive for a case that awaits them open it, and end the deadline.
+   comes from outside ever lowers a verdict or leaves that queue. Nor does a fault take a case
+   from the queue of flags.
+3. Bytes that arrive for a case that awaits them open it, and end that deadline.
 4. A person confirms or clears an open case. A clearing names the grounds it clears: the same
-   bytes with no other ground are allowed from then on, and open no new case.
-5. Another ground, a flag or an appeal opens a decided or expired case again.
-6. When the deadline passes, a case that awaits bytes and a case of the fault queue expire. A
-   case with a match never expires by itself.
+   bytes with no other ground are allowed from then on, and open no new case. An exact match is
+   another ground than likeness to the same entry.
+5. Another ground, a flag or an appeal opens a decided or expired case again. One whose bytes
+   never came awaits them anew. A flag takes a case from the queue of faults to that of flags.
+6. When the deadline passes, a case that awaits bytes and a case of the fault queue expire. An
+   open case with a match or a flag never expires by itself, nor one that an appeal has opened
+   again after a decision.
 7. Bytes that were held only since they could not be checked, and that are now wholly checked
-   with nothing found, are cleared by policy.
+   with nothing found, are cleared by policy: where nobody has flagged them or appealed, and where
+   they came up on no other surface, whose lists may be others.
 
 What a receipt says now: `present_verdict`.
 """
@@ -51,6 +56,19 @@ class TransitionError(SafeholdError):
 
 
 @dataclass(frozen=True, slots=True)
+class Deadlines:
+    """Until when a case that opens now may wait.
+
+    Attributes:
+        bytes: for its bytes.
+        fault: for a person, where it is held for faults alone.
+    """
+
+    bytes: dt.datetime
+    fault: dt.datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Finding:
     """What was found in the bytes of a case at one occurrence.
 
@@ -74,17 +92,16 @@ class Finding:
 
 
 def grounds(observation: Observation, reasons: tuple[str, ...]) -> frozenset[Ground]:
-    """What an item is held for: entries that it matches, and reasons that stand for none."""
+    """What an item is held for: entries that it matches, and reasons beyond likeness to them."""
     entries = {
         (str(match.list_name), str(match.entry_id))
         for match in observation.matches
         if match.tier not in (Tier.OBSERVE, Tier.NEGATIVE)
     }
-    matched = ("exact_", "similar_", "digest_conflict")
     others = {
         ("", reason)
         for reason in reasons
-        if reason not in _NOT_GROUNDS and not reason.startswith(matched)
+        if reason not in _NOT_GROUNDS and not reason.startswith("similar_")
     }
     return frozenset(entries | others)
 
@@ -103,26 +120,33 @@ def present_verdict(case: Case | None) -> Verdict:
     return case.verdict
 
 
-def join(case: Case, finding: Finding, now: dt.datetime) -> Case:
-    """The case after the same bytes have come up again (rules 2, 5)."""
+def join(
+    case: Case, finding: Finding, now: dt.datetime, deadlines: Deadlines, *, bytes_here: bool
+) -> Case:
+    """The case after the same bytes have come up again (rules 2, 3, 5).
+
+    `bytes_here`: whether they are in the vault, now or before.
+    """
     new = finding.verdict if not finding.grounds <= case.cleared else Verdict.ALLOW
     joined = replace(case, verdict=max(case.verdict, new, key=_STRICTNESS.__getitem__), updated=now)
-    if new is Verdict.ALLOW:
-        return joined
-    if case.queue is not Queue.MATCHES:
-        joined = replace(joined, queue=finding.queue)
-    if case.state in (CaseState.CLEARED, CaseState.EXPIRED):
-        return replace(joined, state=CaseState.OPEN, deadline=None)
+    if new is not Verdict.ALLOW and finding.queue is Queue.MATCHES:
+        joined = replace(joined, queue=Queue.MATCHES)
+    reopens = case.state in (CaseState.CLEARED, CaseState.EXPIRED) and new is not Verdict.ALLOW
+    late = case.state is CaseState.EXPIRED and case.queue is not Queue.FAULTS and bytes_here
+    arrived = case.state is CaseState.AWAITING_BYTES and bytes_here
+    if reopens or late or arrived:
+        return _opened(joined, deadlines, bytes_here=bytes_here)
     if case.state is CaseState.OPEN and joined.queue is Queue.MATCHES:
         return replace(joined, deadline=None)
     return joined
 
 
-def bytes_arrived(case: Case, now: dt.datetime) -> Case:
-    """The case once its bytes are in the vault (rule 3); late ones open it again."""
-    if case.state not in (CaseState.AWAITING_BYTES, CaseState.EXPIRED):
-        return case
-    return replace(case, state=CaseState.OPEN, deadline=None, updated=now)
+def _opened(case: Case, deadlines: Deadlines, *, bytes_here: bool) -> Case:
+    """The case as it waits for a person, or first for its bytes."""
+    if not bytes_here:
+        return replace(case, state=CaseState.AWAITING_BYTES, deadline=deadlines.bytes)
+    fault = case.queue is Queue.FAULTS
+    return replace(case, state=CaseState.OPEN, deadline=deadlines.fault if fault else None)
 
 
 def confirm(case: Case, now: dt.datetime) -> Case:
@@ -145,18 +169,24 @@ def clear(case: Case, cleared: frozenset[Ground], now: dt.datetime) -> Case:
     )
 
 
-def reopen(case: Case, now: dt.datetime, *, bytes_here: bool, deadline: dt.datetime) -> Case:
-    """A flag or an appeal opens the case again (rule 5); one that is open stays as it is.
+def reopen(
+    case: Case, now: dt.datetime, deadlines: Deadlines, *, bytes_here: bool, flagged: bool
+) -> Case:
+    """A flag or an appeal opens the case again (rule 5); one that is open stays so.
 
-    What receipts say stays the same until somebody decides. Where the bytes never came they are
-    awaited anew, until `deadline`.
+    What receipts say stays the same until somebody decides. `flagged`: whether it is a flag.
     """
-    if case.state in (CaseState.OPEN, CaseState.AWAITING_BYTES):
-        return replace(case, updated=now)
-    again = replace(case, verdict=present_verdict(case), updated=now, deadline=None)
-    if not bytes_here:
-        return replace(again, state=CaseState.AWAITING_BYTES, deadline=deadline)
-    return replace(again, state=CaseState.OPEN)
+    again = replace(case, verdict=present_verdict(case), updated=now)
+    if flagged and case.queue is Queue.FAULTS:
+        again = replace(again, queue=Queue.FLAGS)
+    if case.state is CaseState.AWAITING_BYTES:
+        return again
+    if case.state is CaseState.OPEN:
+        return again if again.queue is Queue.FAULTS else replace(again, deadline=None)
+    opened = _opened(again, deadlines, bytes_here=bytes_here)
+    # What a person has decided is a person's, and waits for one without end.
+    decided = case.state is not CaseState.EXPIRED and opened.state is CaseState.OPEN
+    return replace(opened, deadline=None) if decided else opened
 
 
 def is_expired(case: Case, now: dt.datetime) -> bool:
@@ -176,9 +206,10 @@ def expire(case: Case, now: dt.datetime) -> Case:
 def resolve(case: Case, finding: Finding, now: dt.datetime) -> Case | None:
     """The case of bytes that could not be checked before and now are wholly checked (rule 7).
 
-    None where that is not so: a case with a match, a flag or a decision is a person's.
+    None where that is not so. Whether somebody has said something and where else the bytes came
+    up, the case does not tell: that is for who asks.
     """
-    undecided = case.state in (CaseState.OPEN, CaseState.EXPIRED)
+    undecided = case.state in (CaseState.OPEN, CaseState.EXPIRED, CaseState.AWAITING_BYTES)
     if case.queue is not Queue.FAULTS or not undecided:
         return None
     if finding.verdict is not Verdict.ALLOW or finding.grounds:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from safehold.cases.model import Case, CaseState, Queue
-from safehold.cases.workflow import Finding
+from safehold.cases.workflow import Deadlines, Finding
 from safehold.intake.locker import Locked
 from safehold.intake.model import IntakeOptions, Submission
 
@@ -18,12 +18,12 @@ def new_case(
     options: IntakeOptions,
 ) -> Case:
     """The case that an item opens; `locked` is what is in the vault for it."""
+    deadlines = deadlines_of(submission.received, options)
     state, deadline = CaseState.OPEN, None
     if locked.evidence is None:
-        state = CaseState.AWAITING_BYTES
-        deadline = submission.received + dt.timedelta(hours=options.bytes_wanted_hours)
+        state, deadline = CaseState.AWAITING_BYTES, deadlines.bytes
     elif finding.queue is Queue.FAULTS:
-        deadline = submission.received + dt.timedelta(days=options.fault_days)
+        deadline = deadlines.fault
     variants = submission.screened.examination.variants
     return Case(
         case_id=locked.case_id,
@@ -41,4 +41,12 @@ def new_case(
         deadline=deadline,
         pdq=variants[0].pdq[0] if variants else None,
         pdq_quality=variants[0].quality if variants else None,
+    )
+
+
+def deadlines_of(at: dt.datetime, options: IntakeOptions) -> Deadlines:
+    """Until when a case that opens at a moment may wait."""
+    return Deadlines(
+        at + dt.timedelta(hours=options.bytes_wanted_hours),
+        at + dt.timedelta(days=options.fault_days),
     )

@@ -36,13 +36,14 @@ from safehold.intake.model import (
     IdempotencyMismatchError,
     Submission,
 )
-from safehold.intake.opening import new_case
+from safehold.intake.opening import deadlines_of, new_case
 from safehold.intake.parts import IntakeParts
 from safehold.matching.match import Match
 from safehold.outbox.model import Alarm, AlarmCode
 from safehold.policy.model import Reason, Verdict
 
 _ATTEMPTS = 5
+_POLICY = "policy"
 _FAULT_SPACE_SECONDS = 2.0
 
 
@@ -131,9 +132,8 @@ class Recorder:
         with self._parts.records.read() as transaction:
             case = transaction.cases.find_content(submission.service_id, content)
             has_bytes = case is not None and bool(transaction.cases.evidence(case.case_id))
-        if not _must_record(case, finding):
-            return None
-        if case is not None and workflow.resolve(case, finding, self._parts.clock.now()):
+            resolved = case is not None and self._resolved(transaction, case, submission)
+        if not _must_record(case, finding) or resolved:
             return None
         if case is None and finding.queue is Queue.FAULTS:
             self._check_fault_space()
@@ -210,7 +210,7 @@ class Recorder:
         finding = _finding(submission)
         content = self._parts.names.content(submission.service_id, submission.sha256)
         receipt = self._parts.new_receipt(submission.service_id, content)
-        if case is not None and (resolved := workflow.resolve(case, finding, now)) is not None:
+        if case is not None and (resolved := self._resolved(transaction, case, submission)):
             if locked is not None:
                 raise _RacedError
             transaction.cases.update(resolved)
@@ -228,9 +228,9 @@ class Recorder:
         else:
             if locked.case_id != case.case_id:
                 raise _RacedError
-            after = workflow.join(case, finding, now)
-            if locked.evidence is not None:
-                after = workflow.bytes_arrived(after, now)
+            here = locked.evidence is not None or bool(transaction.cases.evidence(case.case_id))
+            deadlines = deadlines_of(submission.received, self._parts.options)
+            after = workflow.join(case, finding, now, deadlines, bytes_here=here)
             transaction.cases.update(after)
             reopened = case.state in (CaseState.CLEARED, CaseState.EXPIRED)
             event = self._event("case.reopened" if reopened else "case.joined", submission, after)
@@ -257,6 +257,19 @@ class Recorder:
             alarm = Alarm(AlarmCode.COLLISION, now, after.case_id)
             transaction.outbox.add(self._parts.alarms(alarm))
         return Answer(verdict, receipt)
+
+    def _resolved(
+        self, transaction: Transaction, case: Case, submission: Submission
+    ) -> Case | None:
+        """The case, cleared by policy, where these bytes are now wholly checked (rule 7)."""
+        resolved = workflow.resolve(case, _finding(submission), self._parts.clock.now())
+        if resolved is None or submission.descriptor is None:
+            return None  # digests alone are no whole check
+        if transaction.cases.statements(case.case_id):
+            return None
+        occurrences = transaction.cases.occurrences(case.case_id)
+        surfaces = {case.surface, *(occurrence.surface for occurrence in occurrences)}
+        return resolved if surfaces == {submission.surface} else None
 
     def _decide(
         self,
@@ -289,7 +302,7 @@ class Recorder:
                 case_id=case.case_id,
                 occurrence_id=occurrence.occurrence_id if occurrence is not None else None,
                 at=self._parts.clock.now(),
-                actor="policy",
+                actor=_POLICY,
                 verdict=verdict,
                 reasons=tuple(sorted(reasons)),
                 details=details,
@@ -298,14 +311,17 @@ class Recorder:
         return verdict
 
     def _event(self, kind: str, submission: Submission, case: Case) -> EventDraft:
-        decision = submission.screened.decision
+        """An event with the verdict that is answered, and the reasons of this occurrence."""
         return EventDraft(
             kind=kind,
             at=self._parts.clock.now(),
-            actor="policy",
+            actor=_POLICY,
             service=submission.service_id,
             subject=case.case_id,
-            data={"verdict": decision.verdict.value, "reasons": decision.reasons},
+            data={
+                "verdict": present_verdict(case).value,
+                "reasons": submission.screened.decision.reasons,
+            },
         )
 
     def _allow(self, submission: Submission, content: bytes) -> Answer:

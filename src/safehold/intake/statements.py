@@ -14,6 +14,7 @@ from safehold.cases.workflow import present_verdict
 from safehold.ids import ServiceId, StatementId
 from safehold.intake.locker import Locked, Locker
 from safehold.intake.model import Answer, Appeal, Context, Flag, NoCaseError
+from safehold.intake.opening import deadlines_of
 from safehold.intake.parts import IntakeParts
 from safehold.policy.model import Verdict
 
@@ -119,7 +120,7 @@ class Statements:
         transaction: Transaction,
     ) -> Answer:
         now = self._parts.clock.now()
-        deadline = at + dt.timedelta(hours=self._parts.options.bytes_wanted_hours)
+        deadlines = deadlines_of(at, self._parts.options)
         transaction.audit.lock()  # before any case
         case = transaction.cases.find_content(said.service_id, said.content, lock=True)
         if (case is None) is not locked.is_new or (
@@ -140,13 +141,14 @@ class Statements:
                 updated=at,
                 recipient=locked.recipient,
                 key_name=locked.key_name,
-                deadline=deadline,
+                deadline=deadlines.bytes,
             )
             if not transaction.cases.add(after):
                 raise _RacedError
         else:
             bytes_here = bool(transaction.cases.evidence(case.case_id))
-            after = workflow.reopen(case, now, bytes_here=bytes_here, deadline=deadline)
+            flagged = said.kind is StatementKind.FLAG
+            after = workflow.reopen(case, now, deadlines, bytes_here=bytes_here, flagged=flagged)
             transaction.cases.update(after)
         transaction.cases.add_statement(
             Statement(

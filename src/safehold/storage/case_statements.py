@@ -70,19 +70,19 @@ COUNT_CASES = (
     .group_by(cases.c.state, cases.c.queue)
 )
 
-_OPEN_FAULTS = sa.and_(
+_WAITING_FAULTS = sa.and_(
     # Both, so that the index is used.
     cases.c.canary.in_([sa.false(), sa.true()]),
-    cases.c.state == CaseState.OPEN.value,
+    cases.c.state.in_([CaseState.OPEN.value, CaseState.AWAITING_BYTES.value]),
     cases.c.queue == Queue.FAULTS.value,
 )
 
-COUNT_FAULTS = sa.select(sa.func.count()).select_from(cases).where(_OPEN_FAULTS)
+COUNT_FAULTS = sa.select(sa.func.count()).select_from(cases).where(_WAITING_FAULTS)
 
 SUM_FAULTS = (
     sa.select(sa.func.coalesce(sa.func.sum(evidence.c.sealed_size), 0))
     .select_from(cases.join(evidence, evidence.c.case_id == cases.c.case_id))
-    .where(_OPEN_FAULTS)
+    .where(_WAITING_FAULTS)
 )
 
 DELETE_CASE = sa.delete(cases).where(cases.c.case_id == _case)

@@ -96,7 +96,7 @@ class SqlCaseStore:
         }
 
     def fault_space(self) -> tuple[int, int]:
-        """Open cases of the fault queue and the bytes of their sealed evidence, in all."""
+        """Cases of the fault queue that wait, and the bytes of their sealed evidence, in all."""
         number = self._connection.execute(sql.COUNT_FAULTS).scalar_one()
         size = self._connection.execute(sql.SUM_FAULTS).scalar_one()
         return int(number), int(size)

@@ -118,11 +118,11 @@ class MemoryCases:
         return Counter((c.state, c.queue) for c in self._cases.values() if not c.canary)
 
     def fault_space(self) -> tuple[int, int]:
-        """Open cases of the fault queue and the bytes of their sealed evidence, in all."""
+        """Cases of the fault queue that wait, and the bytes of their sealed evidence, in all."""
         faults = {
             case.case_id
             for case in self._cases.values()
-            if case.state is CaseState.OPEN and case.queue is Queue.FAULTS
+            if case.state in _WAITING and case.queue is Queue.FAULTS
         }
         return len(faults), sum(e.sealed_size for e in self._evidence if e.case_id in faults)
 
