@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import resource
 import socket
 import time
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from safehold.server.errors import OverloadedError
+from safehold.server.serve import raise_descriptors
 from safehold.server.spool import Spool
 from tests.server.site import CLEAN, Site, opened, running, with_options
 from tests.server.test_hostile import head, no_bodies
@@ -65,3 +67,18 @@ def test_memory_counts_for_its_owner() -> None:
     for body in (more, other):
         body.close()
     assert (spool.used, spool.bodies) == (0, 0)
+
+
+def test_descriptors_suffice_for_all_connections() -> None:
+    """Else connections that wait leave none for bodies, vault and database."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+    hard = before[1] if before[1] != resource.RLIM_INFINITY else 1 << 20
+    try:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (1024, before[1]))
+        assert raise_descriptors(512)
+        assert resource.getrlimit(resource.RLIMIT_NOFILE) == (2560, before[1])
+        assert not raise_descriptors(hard)
+        assert raise_descriptors(1)  # nothing is taken away
+        assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] >= 2560
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, before)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import ipaddress
+import resource
 import socket
 import ssl
 import sys
@@ -30,6 +31,11 @@ SWITCH_SECONDS = 0.001
 answer, since an item goes through three threads."""
 
 _BACKLOG = 1024
+
+_DESCRIPTORS_OF_CALL = 4
+"""Descriptors for each connection: its own, its body's, those of files in vault and database."""
+
+_OTHER_DESCRIPTORS = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +67,8 @@ class HttpServer:
         self.address = f"{scheme}://{_in_url(host)}:{self.port}"
         self.app = create_app(parts, self.address)
         reduce_libraries(parts.log)
+        if not raise_descriptors(parts.options.max_connections):
+            parts.log.warning("few_descriptors")
         options = parts.options
         config = uvicorn.Config(
             self.app,
@@ -142,6 +150,20 @@ class _Server(Server):
 def serve(parts: ServerParts, binding: Binding) -> None:
     """Listen and serve until the process is told to end."""
     HttpServer(parts, binding).run()
+
+
+def raise_descriptors(connections: int) -> bool:
+    """Let this process have descriptors for so many connections; whether it may.
+
+    Many systems start programs with 1024, and waiting connections alone would use them up: then
+    there are none for bodies, vault and database.
+    """
+    wanted = _DESCRIPTORS_OF_CALL * connections + _OTHER_DESCRIPTORS
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
+    return most == wanted
 
 
 def _check(binding: Binding) -> None:
