@@ -409,6 +409,24 @@ def test_a_worker_killed_from_outside_costs_one_job(small: int) -> None:
     assert [found[ticket].fault for ticket in tickets] == [Fault.DECODER_CRASHED, None, None]
 
 
+def test_an_idle_worker_that_dies_wakes_an_event_loop_once(small: int) -> None:
+    with WorkerPool(options(workers=1)) as fresh:
+        worker = one(fresh, small, do="state").messages[0]["pid"]
+        assert isinstance(worker, int)
+        os.kill(worker, signal.SIGKILL)
+        assert wakes(fresh, 10.0)
+        assert fresh.completed(0) == []
+        assert not wakes(fresh, 0.2)
+        assert one(fresh, small, do="state").messages[0]["pid"] != worker
+
+
+def wakes(pool: WorkerPool, seconds: float) -> bool:
+    """Whether an event loop that watches the pool would be woken."""
+    with selectors.DefaultSelector() as selector:
+        selector.register(pool.fileno(), selectors.EVENT_READ)
+        return bool(selector.select(seconds))
+
+
 def test_a_killed_zygote_is_replaced_and_no_job_is_lost(small: int) -> None:
     with WorkerPool(options(zygote_restarts=1)) as pool:
         (state,) = one(pool, small, do="state").messages

@@ -120,9 +120,10 @@ class WorkerPool:
         """
         self._check_open()
         until = None if timeout is None else time.monotonic() + timeout
-        if not self._done and self._in_flight:
-            # Look at least once, even without time to wait.
-            self._pump(timeout)
+        if not self._done:
+            # Look at least once, even without time to wait. Also where nothing is under way: of
+            # an idle worker that died `fileno()` would otherwise be readable for ever.
+            self._pump(timeout if self._in_flight else 0)
         while not self._done and self._in_flight:
             left = None if until is None else until - time.monotonic()
             if left is not None and left <= 0:
