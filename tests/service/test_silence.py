@@ -106,13 +106,14 @@ def run(house: House) -> Iterator[Run]:
             if case.state is CaseState.OPEN:
                 house.runtime.cases.confirm(case.case_id, "user:1")
         _bad_calls(server)
-        assert house.command("vault", "verify", "--deep").code == 0
-        server.wait(lambda: _canaries_passed(house), 30)
+        server.wait(lambda: _canaries_passed(house), 40)
+        verified = house.command("vault", "verify", "--deep")
+        assert verified.code == 0, verified
         for path in ("/metrics", "/openapi.json", "/health/live", "/health/ready"):
             assert server.call("GET", path, key=None).status == 200
         server.stop()
         custodian.stop()
-        assert work.stop() == 0
+        assert work.stop() == 0, work.err.read_text()
         logs = {
             f"{name}.{end}": path.read_text()
             for name, process in (
