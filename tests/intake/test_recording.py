@@ -271,6 +271,24 @@ def test_an_idempotency_key_gives_the_same_answer_again(house: House) -> None:
     assert len(list(house.keys.names())) == 1
 
 
+def test_an_allow_is_not_given_again_once_it_would_not_be_given(house: House) -> None:
+    """Lists are brought up to date, and people decide, while answers are remembered."""
+    key, listed = b"k" * 16, [match()]
+    assert ask(house, with_key(submission(b"x"), key)).verdict is Verdict.ALLOW
+    late = ask(house, with_key(submission(b"x", listed), key))
+    assert (late.replayed, late.verdict) == (None, Verdict.BLOCK)
+    assert len(cases(house)) == 1
+    # Nobody has decided, so that the bytes stay blocked although the list has changed once more.
+    direct = house.recorder.record(with_key(submission(b"x"), key))
+    assert (direct.replayed, direct.verdict) == (None, Verdict.BLOCK)
+    with pytest.raises(IdempotencyMismatchError):
+        ask(house, with_key(submission(b"y", listed), key, b"q" * 16))
+    held = ask(house, with_key(submission(b"z", listed), b"l" * 16))
+    again = ask(house, with_key(submission(b"z"), b"l" * 16))
+    assert again.replayed is not None
+    assert again.replayed.body == held.body()
+
+
 def test_an_idempotency_key_is_of_one_service(house: House) -> None:
     ask(house, with_key(submission(b"x"), b"k" * 16))
     theirs = ask(house, with_key(submission(b"y", service=FORUM), b"k" * 16, b"q" * 16))

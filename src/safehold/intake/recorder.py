@@ -43,6 +43,8 @@ from safehold.outbox.model import Alarm, AlarmCode
 from safehold.policy.model import Reason, Verdict
 
 _ATTEMPTS = 5
+_REFUSALS = 400
+"""HTTP statuses from here on let nothing through."""
 _POLICY = "policy"
 _FAULT_SPACE_SECONDS = 2.0
 
@@ -92,7 +94,7 @@ class Recorder:
         cases = {(case.service_id, case.content): case for case in found}
         answers: list[Answer | SafeholdError | None] = []
         for submission, place, known in zip(submissions, contents, remembered, strict=True):
-            if known is not None:
+            if known is not None and not self._is_overtaken(known, submission, cases.get(place)):
                 answers.append(_replay(submission, known))
             elif submission.idempotency or _must_record(cases.get(place), _finding(submission)):
                 answers.append(None)
@@ -169,9 +171,12 @@ class Recorder:
         content = self._parts.names.content(service, submission.sha256)
         if locked is not None:
             transaction.audit.lock()  # before any case
+        known = None
         if submission.idempotency is not None:
             known = transaction.accounts.remembered(service, submission.idempotency.key)
-            if known is not None:
+        if known is not None:
+            present = transaction.cases.find_content(service, content)
+            if not self._is_overtaken(known, submission, present):
                 answer = _replay(submission, known)
                 if isinstance(answer, SafeholdError):
                     raise answer
@@ -184,7 +189,7 @@ class Recorder:
             answer = self._allow(submission, content)
         else:
             answer = self._record(transaction, submission, case, locked)
-        if submission.idempotency is not None:
+        if submission.idempotency is not None and known is None:
             known = transaction.accounts.remember(
                 service,
                 submission.idempotency.key,
@@ -323,6 +328,24 @@ class Recorder:
                 "reasons": submission.screened.decision.reasons,
             },
         )
+
+    def _is_overtaken(
+        self, known: RememberedAnswer, submission: Submission, case: Case | None
+    ) -> bool:
+        """Whether a remembered answer let through what would not be let through now.
+
+        Lists and decisions change within the time for which answers are remembered. Such an
+        answer is not given again; a hold or a block is, whatever came after.
+        """
+        finding = _finding(submission)
+        if known.status >= _REFUSALS or isinstance(_replay(submission, known), SafeholdError):
+            return False
+        if case is None or not _must_record(case, finding):
+            return _must_record(case, finding)
+        if workflow.resolve(case, finding, self._parts.clock.now()) is not None:
+            return False
+        found = finding.verdict is not Verdict.ALLOW and not workflow.is_cleared(case, finding)
+        return found or present_verdict(case) is not Verdict.ALLOW
 
     def _allow(self, submission: Submission, content: bytes) -> Answer:
         return Answer(Verdict.ALLOW, self._parts.new_receipt(submission.service_id, content))
