@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -246,3 +247,23 @@ def test_an_unreadable_event_while_another_is_looked_for() -> None:
         raise UnreadableEventError(9)
 
     assert first(verify(events(), end(EVENTS), (), GENUINE)) == (ProblemKind.ALTERED, 3)
+
+
+def test_what_the_signer_remembers_counts_where_checkpoints_were_removed() -> None:
+    def remembering(events: list[Event], seq: int) -> AuditReport:
+        return verify(iter(events), end(events), (), GENUINE, end(EVENTS[:seq]))
+
+    assert remembering(EVENTS, 20).whole
+    rewritten = relinked(altered(7), 6)
+    assert check(rewritten, end(rewritten)).whole, "there is nothing else that could tell"
+    assert first(remembering(rewritten, 20)) == (ProblemKind.CHECKPOINT_MISMATCH, 20)
+    assert first(remembering(EVENTS[:15], 20)) == (ProblemKind.TRUNCATED, 16)
+    report = verify(iter(EVENTS), end(EVENTS), STORED, GENUINE, end(EVENTS))
+    assert report == AuditReport(LENGTH, 3, LENGTH, ()), "a checkpoint says so already"
+
+
+def test_columns_of_another_type_are_an_alteration() -> None:
+    events = list(EVENTS)
+    texts: dict[str, Any] = {"previous": "text", "hash": "text"}
+    events[4] = dataclasses.replace(events[4], **texts)
+    assert first(check(events))[0] is ProblemKind.ALTERED

@@ -9,11 +9,19 @@ from pathlib import Path
 
 import pytest
 
+from safehold.audit.chain import End, link
+from safehold.audit.chain import leads as chain_leads
 from safehold.audit.note import CheckpointVerifier, NoteKey, sign_checkpoint
 from safehold.custodian.interface import CheckpointRefusedError, CustodianError
-from safehold.custodian.signing import CheckpointKeyError, CheckpointSigner, new_checkpoint_key
+from safehold.custodian.signing import (
+    CheckpointKeyError,
+    CheckpointSigner,
+    last_signed,
+    new_checkpoint_key,
+)
 from safehold.errors import UsageError
 from safehold.vault.sealing import Identity, KeyMismatchError, unseal
+from tests.audit.logs import chain, draft, end, relinked
 from tests.custodian.conftest import NOW, Room
 
 
@@ -70,6 +78,33 @@ def test_it_remembers_over_a_restart(room: Room, officer: Identity) -> None:
     (room.folder / "checkpoint.last").write_text("{damaged", encoding="ascii")
     with pytest.raises(CustodianError):
         again.sign(room.note_text(7))
+
+
+def test_a_log_is_signed_only_where_it_goes_on_from_what_was_signed(
+    room: Room, officer: Identity
+) -> None:
+    log = chain(30)
+
+    def leads(start: End, end: End) -> bool:
+        return chain_leads(iter(log[start[0] :]), start, end)
+
+    signer = CheckpointSigner(room.folder, [officer], leads)
+    signer.sign(room.note_text(*end(log[:10])))
+    assert last_signed(room.folder, b"abcd") == end(log[:10])
+    assert last_signed(room.folder, b"none") is None
+    signer.sign(room.note_text(*end(log[:20])))
+    # Somebody writes the whole log anew, and it grows.
+    log[:] = relinked([*log[:4], link(log[3].hash, 5, draft(99)), *log[5:]], 5)
+    for rewritten in (log, log[:25]):
+        with pytest.raises(CheckpointRefusedError):
+            signer.sign(room.note_text(*end(rewritten)))
+    # And so do those who keep the one event that was signed as it stands.
+    log[:] = [*log[:19], chain(30)[19], *log[20:]]
+    with pytest.raises(CheckpointRefusedError):
+        signer.sign(room.note_text(*end(log)))
+    log[:] = chain(30)
+    signer.sign(room.note_text(*end(log)))
+    assert last_signed(room.folder, b"abcd") == end(log)
 
 
 def test_what_was_signed_is_on_the_disk_first(room: Room, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 from safehold.audit.model import AuditError, Detail, Event, EventDraft
 
+End = tuple[int, bytes]
+"""A place in a log: the number and the hash of an event; 0 and `GENESIS` before the first."""
+
 MAX_TEXT = 256
 """Characters of any text in an event: ids and codes are short, what people write is not."""
 
@@ -126,6 +129,30 @@ def extend(seq: int, previous: bytes, drafts: Iterable[EventDraft]) -> Iterator[
         event = link(previous, seq, draft)
         previous = event.hash
         yield event
+
+
+def leads(events: Iterable[Event], start: End, end: End) -> bool:
+    """Whether events lead from one place of a log to another, each following from the last.
+
+    Args:
+        events: those with larger numbers than `start`, in order; not more are read than needed.
+            `UnreadableEventError` while they are read means that they do not.
+        start: number and hash of the event before the first.
+        end: number and hash of the last.
+    """
+    seq, previous = start
+    try:
+        for event in events if seq < end[0] else ():
+            seq += 1
+            made = link(previous, seq, event.draft)
+            if (event.seq, event.previous, event.hash) != (seq, previous, made.hash):
+                return False
+            previous = event.hash
+            if seq == end[0]:
+                break
+    except (UnreadableEventError, ValueError):
+        return False
+    return (seq, previous) == end
 
 
 def _json(value: object) -> str:

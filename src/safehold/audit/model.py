@@ -26,7 +26,7 @@ class EventDraft:
     Attributes:
         kind: what happened, a stable dotted code (`case.opened`).
         at: when.
-        actor: who did it: `policy`, `system`, `key:ID`, `user:ID`, `officer:NAME`.
+        actor: who did it: `policy`, `system`, `service`, `user:ID`, `officer:NAME`.
         service: the service's id, or empty.
         subject: the id of what it happened to (a case, a key), or empty.
         data: further ids and codes.

@@ -31,7 +31,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
-from safehold.audit.chain import UnreadableEventError, link
+from safehold.audit.chain import End, UnreadableEventError, link
 from safehold.audit.model import GENESIS, Checkpoint, Event
 
 
@@ -85,9 +85,10 @@ class AuditReport:
 
 def verify(
     events: Iterable[Event],
-    head: tuple[int, bytes],
+    head: End,
     checkpoints: Iterable[Checkpoint],
     verify_signature: Callable[[Checkpoint], bool],
+    remembered: End | None = None,
 ) -> AuditReport:
     """Verify a log, event by event, in bounded memory.
 
@@ -97,8 +98,12 @@ def verify(
         head: the store's `head()`, of the same moment as `events`.
         checkpoints: those of the store, and those that were kept elsewhere.
         verify_signature: whether a checkpoint is genuine (`note.CheckpointVerifier`).
+        remembered: the last place that was signed, as who signs remembers it; it counts as a
+            checkpoint, since who can write to the database can remove those that stand there.
     """
     walk = _Walk(checkpoints, verify_signature)
+    if remembered is not None:
+        walk.remember(*remembered)
     problem = walk.check_checkpoints() or walk.over(iter(events)) or walk.check_end(head)
     problems = walk.unsigned if problem is None else [*walk.unsigned, problem]
     return AuditReport(
@@ -126,6 +131,11 @@ class _Walk:
                 self._signed[checkpoint.seq].append(checkpoint.hash)
             else:
                 self.unsigned.append(Problem(ProblemKind.BAD_SIGNATURE, checkpoint.seq, 0))
+
+    def remember(self, seq: int, digest: bytes) -> None:
+        """A place that was signed, if no checkpoint says so."""
+        if digest not in self._signed[seq]:
+            self._signed[seq].append(digest)
 
     def over(self, events: Iterator[Event]) -> Problem | None:
         """Rules 1 and 2."""
@@ -206,5 +216,5 @@ def _hash(previous: bytes, seq: int, event: Event) -> bytes | None:
     """The hash of an event's content at some place; None for what no event can hold."""
     try:
         return link(previous, seq, event.draft).hash
-    except ValueError:
+    except (ValueError, TypeError):  # SQLite takes a text where bytes belong
         return None

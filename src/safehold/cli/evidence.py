@@ -79,7 +79,7 @@ def audit_report(
     """
     from safehold.audit.note import CheckpointVerifier, NoteKey, read_checkpoints
     from safehold.audit.verify import verify
-    from safehold.custodian.signing import PUBLIC_FILE
+    from safehold.custodian.signing import PUBLIC_FILE, last_signed
     from safehold.errors import UsageError
 
     public = key or runtime.home.custodian / PUBLIC_FILE
@@ -89,12 +89,15 @@ def audit_report(
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError("The file of keys or of checkpoints cannot be read.") from error
     verifier = CheckpointVerifier(runtime.log_id, [NoteKey.parse(text) for text in texts])
+    # Before the log is read: what is signed meanwhile lies beyond what is read of it.
+    remembered = last_signed(runtime.home.custodian, runtime.log_id)
     with runtime.records.read() as transaction:
         return verify(
             transaction.audit.events(),
             transaction.audit.head(),
             [*transaction.audit.checkpoints(), *kept],
             verifier,
+            remembered,
         )
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from safehold.audit import chain
+from safehold.audit.chain import End
 from safehold.audit.model import EventDraft
 from safehold.custodian.address import Address, TlsAddress, TlsFiles, UnixAddress
 from safehold.custodian.client import CustodianClient
@@ -46,6 +48,10 @@ def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> 
         with runtime.records.write() as transaction:
             transaction.audit.append([event])
 
+    def leads(start: End, end: End) -> bool:
+        with runtime.records.read() as transaction:
+            return chain.leads(transaction.audit.events(after=start[0]), start, end)
+
     folder = runtime.home.custodian
     return LocalCustodian(
         CustodianParts(
@@ -54,7 +60,7 @@ def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> 
             keys=runtime.keys,
             officers=runtime.officers,
             recipients=OfficersFile(folder / RECIPIENTS_FILE),
-            signer=CheckpointSigner(folder, identities),
+            signer=CheckpointSigner(folder, identities, leads),
             audit=audit,
             clock=runtime.clock,
         )

@@ -5,8 +5,9 @@
     checkpoint.last       JSON: for each log's id the number and hash of its last checkpoint
 
 A log only grows. So no checkpoint is signed that is shorter than the last one of the same log,
-or has another hash at the same length: a stolen server could otherwise have a rewritten log
-signed. What was signed last is on the disk before the signature is given out.
+or has another hash at the same length, or to which the log's events do not lead from there: who
+can write to the database could otherwise rewrite the log, remove the checkpoints and have it
+signed anew. What was signed last is on the disk before the signature is given out.
 """
 
 from __future__ import annotations
@@ -14,11 +15,12 @@ from __future__ import annotations
 import contextlib
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from safehold.audit.model import Checkpoint
+from safehold.audit.chain import End
+from safehold.audit.model import GENESIS, Checkpoint
 from safehold.audit.note import NoteError, NoteKey, read_checkpoint
 from safehold.custodian.interface import CheckpointRefusedError, CustodianError
 from safehold.errors import UsageError
@@ -80,14 +82,22 @@ class CheckpointSigner:
     Args:
         folder: where the files are.
         identities: one of them opens the private half.
+        leads: whether the log's events lead from one place to another (`audit.chain.leads`);
+            without it only lengths are compared.
 
     Raises:
         CheckpointKeyError: it is missing or does not fit.
         KeyMismatchError: none of the identities opens it.
     """
 
-    def __init__(self, folder: Path, identities: Sequence[Identity]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        identities: Sequence[Identity],
+        leads: Callable[[End, End], bool] = lambda start, end: True,
+    ) -> None:
         self._folder = folder
+        self._leads = leads
         self._lock = threading.Lock()
         self._private = _private_key(unseal(identities, _content(folder / KEY_FILE)))
         self.key = _public_key(_content(folder / PUBLIC_FILE))
@@ -97,16 +107,19 @@ class CheckpointSigner:
     def sign(self, text: bytes) -> bytes:
         """64 bytes of Ed25519 (RFC 8032) over a checkpoint's text. See `Custodian.sign`."""
         log, checkpoint = _parse(text)
-        end = (checkpoint.seq, checkpoint.hash.hex())
+        end = (checkpoint.seq, checkpoint.hash)
         with self._lock:
-            ends = self._ends()
-            if log in ends and end != ends[log] and end[0] <= ends[log][0]:
+            ends = _ends(self._folder)
+            last = ends.get(log, (0, GENESIS))
+            further = end[0] > last[0] and self._leads(last, end)
+            if not further and end != last:
                 raise CheckpointRefusedError(
                     "The log is shorter than the last checkpoint says, or was altered."
                 )
             ends[log] = end
+            told = {name: (seq, digest.hex()) for name, (seq, digest) in ends.items()}
             try:
-                replace_file(self._folder / LAST_FILE, json.dumps(ends, sort_keys=True).encode())
+                replace_file(self._folder / LAST_FILE, json.dumps(told, sort_keys=True).encode())
             except OSError as error:
                 raise CustodianError("The custodian's folder cannot be written.") from error
         return self._private.sign(text)
@@ -118,16 +131,28 @@ class CheckpointSigner:
         except OSError as error:
             raise CheckpointKeyError("The key that signs checkpoints cannot be written.") from error
 
-    def _ends(self) -> dict[str, tuple[int, str]]:
-        path = self._folder / LAST_FILE
-        with contextlib.suppress(FileNotFoundError):
-            try:
-                content = json.loads(path.read_bytes())
-                return {str(log): (int(seq), str(end)) for log, (seq, end) in content.items()}
-            except (ValueError, TypeError, AttributeError) as error:
-                # To sign without knowing the last one would undo what the file is for.
-                raise CustodianError("checkpoint.last is damaged.") from error
-        return {}
+
+def last_signed(folder: Path, log_id: bytes) -> End | None:
+    """The last place of a log that was signed, where the custodian's folder is at hand.
+
+    Raises:
+        CustodianError: the file is damaged or cannot be read.
+    """
+    try:
+        return _ends(folder).get(log_id.hex())
+    except OSError as error:
+        raise CustodianError("checkpoint.last cannot be read.") from error
+
+
+def _ends(folder: Path) -> dict[str, End]:
+    with contextlib.suppress(FileNotFoundError):
+        try:
+            content = json.loads((folder / LAST_FILE).read_bytes())
+            return {log: (int(seq), bytes.fromhex(end)) for log, (seq, end) in content.items()}
+        except (ValueError, TypeError, AttributeError) as error:
+            # To sign without knowing the last one would undo what the file is for.
+            raise CustodianError("checkpoint.last is damaged.") from error
+    return {}
 
 
 def _parse(text: bytes) -> tuple[str, Checkpoint]:
