@@ -235,17 +235,44 @@ def test_bodies_together_are_bounded(hasty: Site) -> None:
     assert hasty.screen(CLEAN).status == 200
 
 
-def test_connections_are_bounded(hasty: Site) -> None:
-    idle = [socket.create_connection(("127.0.0.1", hasty.port), timeout=30) for _ in range(40)]
+def connections(site: Site, count: int, start: bytes = b"") -> list[socket.socket]:
+    made = []
+    for _ in range(count):
+        connection = socket.create_connection(("127.0.0.1", site.port), timeout=30)
+        connection.sendall(start)
+        made.append(connection)
+    return made
+
+
+def test_calls_under_way_are_bounded(hasty: Site) -> None:
+    busy = connections(hasty, 40, head(hasty, "Content-Length: 1000") + b"x")
     try:
+        time.sleep(0.1)
         with hasty.raw() as connection:
             answer = read_answer(connection)
             assert (answer.status, answer.json["code"]) == (503, "overloaded")
     finally:
-        for connection in idle:
+        for connection in busy:
             connection.close()
     time.sleep(0.1)
     assert hasty.screen(CLEAN).status == 200
+
+
+def test_who_only_waits_keeps_nobody_out(hasty: Site) -> None:
+    with hasty.raw() as kept:
+        kept.sendall(head(hasty, "Content-Length: 4") + b"x")  # a call is under way here
+        time.sleep(0.1)
+        idle = connections(hasty, 39) + connections(hasty, 5, b"POST /v1/scr")
+        try:
+            for _ in range(3):
+                assert hasty.screen(CLEAN).status == 200
+            # Those that have waited for longest gave way, and were told nothing.
+            assert closed(idle[0])
+            kept.sendall(b"yyy")
+            assert read_answer(kept).status == 200
+        finally:
+            for connection in idle:
+                connection.close()
 
 
 def test_keep_alive_and_pipelining(hasty: Site) -> None:

@@ -23,7 +23,8 @@ class ServerOptions:
         header_seconds: within how long a call's headers must have come.
         max_header_bytes: largest headers of a call.
         keep_alive_seconds: how long a connection may be idle between calls.
-        max_connections: connections at one time; above that calls are refused (503).
+        max_connections: connections at one time. Above that the one that has waited for longest
+            without a call is closed; where all have calls under way, further ones get 503.
         service_share: share of `spool_bytes` and of `max_connections` that calls of one service
             may take, so that one whose end users stall leaves room for the others.
         retry_after_seconds: what refused callers are told to wait.

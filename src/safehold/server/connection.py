@@ -41,12 +41,18 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._in_headers = True
         self._since_body = 0
+        self._waits_since = 0.0
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Count the connection, and give its first headers some time."""
+        """Count the connection, and give its first headers some time.
+
+        Where there are too many, the one that has waited for longest without a call gives way:
+        whoever opens connections and says nothing keeps out nobody who has a call to make.
+        """
         super().connection_made(transport)
-        if len(self.connections) > self._options.max_connections:
+        self._waits_since = self.loop.time()
+        if len(self.connections) > self._options.max_connections and not self._take_place():
             retry = (b"retry-after", b"%d" % self._options.retry_after_seconds)
             self._refuse(document(503, "overloaded", "", (retry,)))
             return
@@ -99,6 +105,26 @@ class Connection(HttpToolsProtocol):
             return
         super().on_headers_complete()
 
+    def _take_place(self) -> bool:
+        """Close the connection that has waited for longest; whether there is one."""
+        waiting = [
+            other
+            for other in self.connections
+            if isinstance(other, Connection) and other is not self and other._waits
+        ]
+        if not waiting:
+            return False
+        min(waiting, key=lambda other: other._waits_since).transport.close()
+        return True
+
+    @property
+    def _waits(self) -> bool:
+        """Whether there is no call under way here, and none to be answered."""
+        if not self._in_headers or self.transport.is_closing():
+            return False
+        cycle: RequestResponseCycle | None = self.cycle
+        return cycle is None or cycle.response_complete
+
     def _has_body(self) -> bool:
         lengths = (b"content-length", b"transfer-encoding")
         return any(name in lengths and value != b"0" for name, value in self.headers)
@@ -108,6 +134,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._in_headers = True
+        self._waits_since = self.loop.time()
         self._header_bytes = 0
         super().on_message_complete()
 
