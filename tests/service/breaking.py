@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,24 +15,39 @@ from pathlib import Path
 ROOT = os.geteuid() == 0
 
 
+def _may_mount() -> bool:
+    """Whether disks can be mounted here: root of a container often may not."""
+    if not ROOT:
+        return False
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["mount", "-t", "tmpfs", "-o", "size=1m", "none", folder]
+        if subprocess.run(command, check=False, capture_output=True).returncode:
+            return False
+        subprocess.run(["umount", "-l", folder], check=True)
+    return True
+
+
+MAY_MOUNT = _may_mount()
+
+
 @contextmanager
 def small_disk(folder: Path, megabytes: int) -> Iterator[None]:
     """A disk of its own under a folder, where this user may mount one."""
     folder.mkdir(mode=0o700, exist_ok=True)
-    if ROOT:
+    if MAY_MOUNT:
         options = f"size={megabytes}m,mode=700"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "none", folder], check=True)
     try:
         yield
     finally:
-        if ROOT:
+        if MAY_MOUNT:
             subprocess.run(["umount", "-l", folder], check=True)
 
 
 @contextmanager
 def full_disk(folder: Path, pid: int) -> Iterator[None]:
     """Nothing more can be written: the small disk is full, or the process may write no more."""
-    if ROOT:
+    if MAY_MOUNT:
         filler = folder / "filler"
         try:
             with contextlib.suppress(OSError), filler.open("wb", buffering=0) as stream:
@@ -59,9 +75,13 @@ def no_file_beyond(pid: int, size: int) -> Iterator[None]:
 @contextmanager
 def read_only(folder: Path) -> Iterator[None]:
     """A folder in which nothing can be written."""
-    if ROOT:  # whom modes do not stop
+    aside = folder.with_name(f"{folder.name}.aside")
+    if MAY_MOUNT:
         subprocess.run(["mount", "--bind", folder, folder], check=True)
         subprocess.run(["mount", "-o", "remount,bind,ro", folder], check=True)
+    elif ROOT:  # whom modes do not stop
+        folder.rename(aside)
+        folder.touch()
     else:
         for path in [folder, *folder.rglob("*")]:
             if path.is_dir():
@@ -69,8 +89,11 @@ def read_only(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        if ROOT:
+        if MAY_MOUNT:
             subprocess.run(["umount", "-l", folder], check=True)
+        elif ROOT:
+            folder.unlink()
+            aside.rename(folder)
         else:
             for path in [folder, *folder.rglob("*")]:
                 if path.is_dir():
