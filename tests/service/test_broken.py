@@ -253,9 +253,9 @@ def test_a_disk_is_full(tmp_path: Path) -> None:
             answers = [server.screen(new_edit()) for _ in range(5)]
             assert {a.status for a in answers} == {503}, [a.body for a in answers]
             # Where no disk can be mounted the process may write no file, not even in memory.
-                codes = {"disk_full", "store_unavailable"}
-                codes |= set() if MAY_MOUNT else {"overloaded"}
-                assert {a.code for a in answers} <= codes
+            codes = {"disk_full", "store_unavailable"}
+            codes |= set() if MAY_MOUNT else {"overloaded"}
+            assert {a.code for a in answers} <= codes
             assert server.screen(CLEAN).status in (200, 503)
             server.wait(lambda: server.ready().status == 503, 15)
             assert server.receipt(held.receipt).verdict == "hold"
