@@ -113,3 +113,17 @@ def test_the_log_says_what_was_answered(house: House) -> None:
     with house.records.read() as transaction:
         *_, event = transaction.audit.events()
     assert (event.draft.kind, event.draft.data["verdict"]) == ("case.joined", "block")
+
+
+def test_the_log_names_what_was_written(house: House) -> None:
+    held = ask(house, submission(b"x", [match()]))
+    flag(house, held.receipt)
+    [case] = cases(house)
+    with house.records.read() as transaction:
+        data = {e.draft.kind: e.draft.data for e in transaction.audit.events_of(case.case_id)}
+        [occurrence] = transaction.cases.occurrences(case.case_id)
+        [evidence] = transaction.cases.evidence(case.case_id)
+        [statement] = transaction.cases.statements(case.case_id)
+    assert data["case.opened"]["occurrence"] == occurrence.occurrence_id
+    assert data["evidence.stored"] == {"evidence": evidence.evidence_id}
+    assert data["flag.added"] == {"statement": statement.statement_id}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import hashlib
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -128,3 +129,19 @@ def test_a_store_that_is_away_is_no_finding() -> None:
     keys.failure = VaultError("away")
     with pytest.raises(VaultError, match="away"):
         list(Verifier(objects, keys, clock).run(items, _key_names()))
+
+
+def test_what_is_stored_while_a_large_vault_is_read_is_no_orphan() -> None:
+    clock = FixedClock(NOW)
+    objects, keys, items = _filled(clock)
+
+    def slowly() -> Iterator[Item]:
+        for item in items:
+            clock.advance(dt.timedelta(hours=1))
+            put(objects, f"{item.evidence_id[-1]}" * 30, b"just now")
+            yield item
+        clock.advance(dt.timedelta(hours=5))
+
+    verifier = Verifier(objects, keys, clock)
+    assert list(verifier.run(slowly(), _key_names())) == []
+    assert verifier.pending == 4

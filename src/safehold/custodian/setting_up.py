@@ -75,8 +75,9 @@ def set_up(runtime: ServiceRuntime, plan: Plan) -> Made:
     home.prepare()
     # The digest key is made with the home; a database without it is refused.
     named = [s.name for s in runtime.accounts.services()] if home.digest_key.exists() else []
-    officers = runtime.officers.read() if home.officers.exists() else ()
-    if officers and plan.service in named and home.canary_key.exists():
+    officers = runtime.officers.read()
+    made = (home.canary_key, home.custodian / PUBLIC_FILE)
+    if officers and plan.service in named and all(file.exists() for file in made):
         raise AlreadySetUpError
     identity = _officer_identity(plan)
     if identity.recipient not in {officer.recipient for officer in officers}:

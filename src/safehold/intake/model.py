@@ -221,6 +221,14 @@ class BytesNotWantedError(SafeholdError):
     default_message = "No bytes are awaited for this receipt."
 
 
+class BusyError(SafeholdError):
+    """The same bytes came so often at one moment that this one could not be recorded."""
+
+    code = "busy"
+    default_message = "The item could not be recorded just now."
+    default_hint = "Try again."
+
+
 class FaultSpaceFullError(SafeholdError):
     """So many items are held for faults that no more are taken."""
 

@@ -11,7 +11,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from safehold.accounts.model import RememberedAnswer
@@ -32,6 +32,7 @@ from safehold.ids import DecisionId, OccurrenceId
 from safehold.intake.locker import Locked, Locker
 from safehold.intake.model import (
     Answer,
+    BusyError,
     FaultSpaceFullError,
     IdempotencyMismatchError,
     Submission,
@@ -47,14 +48,6 @@ _REFUSALS = 400
 """HTTP statuses from here on let nothing through."""
 _POLICY = "policy"
 _FAULT_SPACE_SECONDS = 2.0
-
-
-class BusyError(SafeholdError):
-    """The same bytes came so often at one moment that this one could not be recorded."""
-
-    code = "busy"
-    default_message = "The item could not be recorded just now."
-    default_hint = "Try again."
 
 
 class _RacedError(Exception):
@@ -252,10 +245,12 @@ class Recorder:
             sealed_context=locked.sealed_context,
         )
         transaction.cases.add_occurrence(occurrence)
-        events = [event]
+        named = {"occurrence": occurrence.occurrence_id}
+        events = [replace(event, data={**event.data, **named})]
         if locked.evidence is not None:
             transaction.cases.add_evidence(locked.evidence)
-            events.append(self._event("evidence.stored", submission, after))
+            stored = {"evidence": locked.evidence.evidence_id}
+            events.append(replace(self._event("evidence.stored", submission, after), data=stored))
         verdict = self._decide(transaction, submission, after, occurrence)
         transaction.audit.append(events)
         if Reason.DIGEST_CONFLICT in finding.reasons and not after.canary:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from safehold.audit.model import EventDraft
 from safehold.cases import workflow
@@ -13,7 +13,7 @@ from safehold.cases.records import Transaction
 from safehold.cases.workflow import present_verdict
 from safehold.ids import ServiceId, StatementId
 from safehold.intake.locker import Locked, Locker
-from safehold.intake.model import Answer, Appeal, Context, Flag, NoCaseError
+from safehold.intake.model import Answer, Appeal, BusyError, Context, Flag, NoCaseError
 from safehold.intake.opening import deadlines_of
 from safehold.intake.parts import IntakeParts
 from safehold.policy.model import Verdict
@@ -109,7 +109,7 @@ class Statements:
                 )
             except _RacedError:
                 self._locker.discard(locked)
-        raise _RacedError  # pragma: no cover - five races in a row
+        raise BusyError  # pragma: no cover - five races in a row
 
     def _write(
         self,
@@ -150,9 +150,10 @@ class Statements:
             flagged = said.kind is StatementKind.FLAG
             after = workflow.reopen(case, now, deadlines, bytes_here=bytes_here, flagged=flagged)
             transaction.cases.update(after)
+        statement_id = StatementId(self._parts.ids())
         transaction.cases.add_statement(
             Statement(
-                statement_id=StatementId(self._parts.ids()),
+                statement_id=statement_id,
                 case_id=after.case_id,
                 service_id=said.service_id,
                 kind=said.kind,
@@ -166,7 +167,8 @@ class Statements:
         events = [] if case is not None else [self._event("case.opened", after, at)]
         if case is not None and case.state is not after.state:
             events.append(self._event("case.reopened", after, at))
-        events.append(self._event(f"{said.kind.value}.added", after, at))
+        added = self._event(f"{said.kind.value}.added", after, at)
+        events.append(replace(added, data={"statement": statement_id}))
         transaction.audit.append(events)
         return Answer(present_verdict(after), said.receipt)
 

@@ -7,8 +7,8 @@ Rules:
 - What no record names is an orphan: a crash between vault and database left it, or somebody put
   it there. A young one is only pending, since its record may be about to be committed.
 - The records are read before the stores are listed, so what is stored meanwhile is never a
-  finding but pending. What is missing is looked up in the records once more, since it may have
-  been purged meanwhile.
+  finding but pending: it is younger than what was pending as the verification began. What is
+  missing is looked up in the records once more, since it may have been purged meanwhile.
 """
 
 from __future__ import annotations
@@ -116,14 +116,16 @@ class Verifier:
             VaultError: a store cannot be used at all.
         """
         named = set()
+        # Of now: to read a large vault takes longer than anything is pending.
+        oldest = self._clock.now() - PENDING_AGE
         for item in evidence:
             named.add(item.object_name)
             kind = self._examine(item)
             if kind is not None:
                 yield Finding(kind, item.object_name, item.evidence_id)
         wanted = set(key_names)
-        yield from self._orphans(self._objects, named, FindingKind.ORPHAN)
-        yield from self._wrapped_keys(wanted)
+        yield from self._orphans(self._objects, named, FindingKind.ORPHAN, oldest)
+        yield from self._wrapped_keys(wanted, oldest)
 
     def _examine(self, item: SealedItem) -> FindingKind | None:
         digest = hashlib.sha256()
@@ -144,8 +146,9 @@ class Verifier:
             return FindingKind.SIZE_DIFFERS
         return None if digest.digest() == item.sealed_sha256 else FindingKind.ALTERED
 
-    def _orphans(self, store: BlobStore, named: set[str], kind: FindingKind) -> Iterator[Finding]:
-        oldest = self._clock.now() - PENDING_AGE
+    def _orphans(
+        self, store: BlobStore, named: set[str], kind: FindingKind, oldest: dt.datetime
+    ) -> Iterator[Finding]:
         for info in store.listing():
             if info.name in named:
                 continue
@@ -154,10 +157,10 @@ class Verifier:
             else:
                 yield Finding(kind, info.name)
 
-    def _wrapped_keys(self, wanted: set[str]) -> Iterator[Finding]:
+    def _wrapped_keys(self, wanted: set[str], oldest: dt.datetime) -> Iterator[Finding]:
         there = set(self._keys.names())
         self.keys_seen = len(there)
         for name in sorted(wanted - there):
             if self._still_named(name):
                 yield Finding(FindingKind.KEY_MISSING, name)
-        yield from self._orphans(self._keys, wanted, FindingKind.KEY_ORPHAN)
+        yield from self._orphans(self._keys, wanted, FindingKind.KEY_ORPHAN, oldest)
