@@ -14,7 +14,7 @@ from safehold.server.errors import OverloadedError
 from safehold.server.serve import raise_descriptors
 from safehold.server.spool import Spool
 from tests.server.site import CLEAN, Site, opened, running, with_options
-from tests.server.test_hostile import head, no_bodies
+from tests.server.test_hostile import closed, connections, head, no_bodies, read_answer
 
 MIB = 1024 * 1024
 
@@ -52,6 +52,23 @@ def test_stalled_calls_of_one_service_hold_up_no_other(shared: Site, count: int,
             connection.close()
     no_bodies(shared)
     assert shared.screen(CLEAN, key="shop").status == 200
+
+
+def test_who_only_waits_keeps_nobody_out(shared: Site) -> None:
+    with shared.raw() as kept:
+        kept.sendall(head(shared, "Content-Length: 4") + b"x")  # a call is under way here
+        time.sleep(0.1)
+        idle = connections(shared, 39) + connections(shared, 5, b"POST /v1/scr")
+        try:
+            for _ in range(3):
+                assert shared.screen(CLEAN).status == 200
+            # Those that have waited for longest gave way, and were told nothing.
+            assert closed(idle[0])
+            kept.sendall(b"yyy")
+            assert read_answer(kept).status == 200
+        finally:
+            for connection in idle:
+                connection.close()
 
 
 def test_memory_counts_for_its_owner() -> None:

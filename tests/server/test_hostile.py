@@ -258,23 +258,6 @@ def test_calls_under_way_are_bounded(hasty: Site) -> None:
     assert hasty.screen(CLEAN).status == 200
 
 
-def test_who_only_waits_keeps_nobody_out(hasty: Site) -> None:
-    with hasty.raw() as kept:
-        kept.sendall(head(hasty, "Content-Length: 4") + b"x")  # a call is under way here
-        time.sleep(0.1)
-        idle = connections(hasty, 39) + connections(hasty, 5, b"POST /v1/scr")
-        try:
-            for _ in range(3):
-                assert hasty.screen(CLEAN).status == 200
-            # Those that have waited for longest gave way, and were told nothing.
-            assert closed(idle[0])
-            kept.sendall(b"yyy")
-            assert read_answer(kept).status == 200
-        finally:
-            for connection in idle:
-                connection.close()
-
-
 def test_keep_alive_and_pipelining(hasty: Site) -> None:
     call = head(hasty, f"Content-Length: {len(CLEAN)}") + CLEAN
     with hasty.raw() as connection:
