@@ -17,6 +17,8 @@ import pdqhash
 import pytest
 from PIL import Image
 
+from safehold.storage.engine import sqlite_engine
+from safehold.storage.records import SqlRecords
 from safehold.testing.mutate import mutations
 from tests.cli.conftest import Command
 from tests.samples import distance, sample
@@ -166,6 +168,20 @@ def check_report(page: str) -> None:
 def test_exit_codes(safehold: Command, tmp_path: Path, files: Path, name: str, code: int) -> None:
     safehold("list", "add", "partner", write_list(tmp_path / "l.csv"))
     assert safehold("scan", files / name).code == code
+
+
+def test_changes_of_lists_stand_in_the_audit_log(safehold: Command, tmp_path: Path) -> None:
+    file = write_list(tmp_path / "partner.csv", ("coffee",))
+    assert safehold("list", "add", "partner", file, "--tier", "confirmed").code == 0
+    assert safehold("list", "remove", "partner").code == 0
+    engine = sqlite_engine(safehold.home / "safehold.db")
+    with SqlRecords(engine).read() as transaction:
+        events = [event.draft for event in transaction.audit.events()]
+    engine.dispose()
+    assert [(event.kind, event.subject, dict(event.data)) for event in events] == [
+        ("list.changed", "partner", {"tier": "confirmed", "version": 1}),
+        ("list.removed", "partner", {}),
+    ]
 
 
 def test_a_scan_without_lists_says_so(safehold: Command, files: Path) -> None:

@@ -6,16 +6,19 @@ import builtins
 import datetime as dt
 import enum
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from safehold.cli.options import HomeOption, JsonOption, open_runtime
+from safehold.cli.options import HomeOption, JsonOption, open_runtime, open_service
 
 if TYPE_CHECKING:
+    from safehold.audit.model import Detail
     from safehold.lists.importing import ImportReport
     from safehold.lists.model import ListInfo
+    from safehold.runtime.service import ServiceRuntime
 
 E = TypeVar("E", bound=enum.StrEnum)
 
@@ -72,7 +75,7 @@ def add(
     signal = _choice(SignalType, "--type", type)
     trust = _choice(Tier, "--tier", tier)
     form = _choice(ListFormat, "--format", format)
-    with open_runtime(context, home) as runtime:
+    with open_service(context, home, ready=False) as runtime:
         lists = runtime.lists
         with progress_bar("bytes") as bar:
             task = bar.add_task("reading", total=None) if bar else None
@@ -95,6 +98,10 @@ def add(
                 progress=progress,
                 build_progress=building,
             )
+        if report.list_info is not None:
+            info = report.list_info
+            changed = {"version": info.version, "tier": info.tier.value}
+            _audit(runtime, "list.changed", info.name, changed)
     if as_json:
         print(json.dumps(_report_form(report)))
     else:
@@ -146,10 +153,22 @@ def remove(
     """Remove the list NAME, its entries and its snapshots."""
     from safehold.cli.console import note
 
-    with open_runtime(context, home) as runtime:
+    with open_service(context, home, ready=False) as runtime:
         runtime.lists.remove(name)
+        _audit(runtime, "list.removed", name)
     note(f"List {name} is removed.")
     return 0
+
+
+def _audit(
+    runtime: ServiceRuntime, kind: str, name: str, data: Mapping[str, Detail] | None = None
+) -> None:
+    """Say in the audit log that a list was changed: it decides what is let through."""
+    from safehold.audit.model import EventDraft
+
+    event = EventDraft(kind, runtime.clock.now(), "system", subject=name, data=data or {})
+    with runtime.records.write() as transaction:
+        transaction.audit.append([event])
 
 
 def _choice(kind: builtins.type[E], option: str, value: str | None) -> E | None:
