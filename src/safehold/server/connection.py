@@ -8,6 +8,7 @@ gets a problem document like everything else.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from typing import Any, ClassVar
 
 from uvicorn.config import Config
@@ -22,6 +23,11 @@ from safehold.config.doors import ServerOptions
 from safehold.server.problems import Reply, document
 
 _NO_UPGRADE = "This server speaks HTTP/1.1 and nothing else: send no Upgrade header."
+
+
+_TURNS = itertools.count(1)
+"""Numbers for the order in which connections began to wait; the loop's clock counts whole
+milliseconds, in which many of them come."""
 
 
 class Connection(HttpToolsProtocol):
@@ -41,7 +47,7 @@ class Connection(HttpToolsProtocol):
         self._header_bytes = 0
         self._in_headers = True
         self._since_body = 0
-        self._waits_since = 0.0
+        self._turn = 0
         self._patience: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -51,7 +57,7 @@ class Connection(HttpToolsProtocol):
         whoever opens connections and says nothing keeps out nobody who has a call to make.
         """
         super().connection_made(transport)
-        self._waits_since = self.loop.time()
+        self._turn = next(_TURNS)
         if len(self.connections) > self._options.max_connections and not self._take_place():
             retry = (b"retry-after", b"%d" % self._options.retry_after_seconds)
             self._refuse(document(503, "overloaded", "", (retry,)))
@@ -114,7 +120,7 @@ class Connection(HttpToolsProtocol):
         ]
         if not waiting:
             return False
-        min(waiting, key=lambda other: other._waits_since).transport.close()
+        min(waiting, key=lambda other: other._turn).transport.close()
         return True
 
     @property
@@ -134,7 +140,7 @@ class Connection(HttpToolsProtocol):
         if self.transport.is_closing():
             return
         self._in_headers = True
-        self._waits_since = self.loop.time()
+        self._turn = next(_TURNS)
         self._header_bytes = 0
         super().on_message_complete()
 
