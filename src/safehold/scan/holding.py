@@ -81,9 +81,7 @@ class Holder:
             return False  # it could not be read, so there is nothing to keep
         names = self._runtime.names
         name = examined.label.raw or examined.label.text.encode("utf-8", "replace")
-        key = names.request(
-            self._service, b"scan", self._source, examined.label.key, exact.sha256
-        )
+        key = names.request(self._service, b"scan", self._source, examined.label.key, exact.sha256)
         submission = Submission(
             service_id=self._service,
             kind=OccurrenceKind.SCAN,
