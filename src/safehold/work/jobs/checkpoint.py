@@ -12,8 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from safehold.audit.chain import UnreadableEventError, link
-from safehold.audit.interface import AuditLog
+from safehold.audit.chain import leads
 from safehold.audit.model import GENESIS, AuditError, Checkpoint
 from safehold.audit.note import CheckpointVerifier, NoteKey, sign_checkpoint
 from safehold.cases.records import Records
@@ -153,7 +152,8 @@ class SignCheckpoint:
             head = transaction.audit.head()
             if head == last:
                 return None
-            _check(transaction.audit, last, head)
+            if not leads(transaction.audit.events(after=last[0]), last, head):
+                raise AuditChainBrokenError
         return head
 
 
@@ -161,21 +161,3 @@ def _last(checkpoints: Sequence[Checkpoint], genuine: CheckpointVerifier) -> tup
     """Where the last genuine checkpoint stands; the beginning of the log without one."""
     last = next((c for c in reversed(checkpoints) if genuine(c)), None)
     return (0, GENESIS) if last is None else (last.seq, last.hash)
-
-
-def _check(log: AuditLog, start: tuple[int, bytes], head: tuple[int, bytes]) -> None:
-    """Check that the events from one place lead to the head. Raises `AuditChainBrokenError`."""
-    seq, previous = start
-    try:
-        for event in log.events(after=seq):
-            if seq == head[0]:
-                break
-            seq += 1
-            made = link(previous, seq, event.draft)
-            if (event.seq, event.previous, event.hash) != (seq, previous, made.hash):
-                raise AuditChainBrokenError
-            previous = event.hash
-    except (UnreadableEventError, ValueError) as error:
-        raise AuditChainBrokenError from error
-    if (seq, previous) != head:
-        raise AuditChainBrokenError
