@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import http.client
-import os
 import signal
 import socket
 import subprocess
@@ -40,11 +39,12 @@ class ServeProcess:
         self, home: Path, log: Path, settings: Mapping[str, str] = MappingProxyType({})
     ) -> None:
         self.port = free_port()
-        command = [sys.executable, "-m", "safehold", "serve", "--port", str(self.port)]
+        # `env` adds to what this process has, and becomes the server.
+        given = [f"{name}={value}" for name, value in {**settings, "SAFEHOLD_HOME": home}.items()]
+        serve = [sys.executable, "-m", "safehold", "serve", "--port", str(self.port)]
         with log.open("ab") as sink:
             self._process = subprocess.Popen(
-                command,
-                env={**os.environ, **settings, "SAFEHOLD_HOME": str(home)},
+                ["env", *given, *serve],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=sink,
