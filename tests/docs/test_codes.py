@@ -145,7 +145,7 @@ def logged(tree: ast.AST) -> Iterator[str]:
 
 def test_audit_events() -> None:
     kinds = {f"{kind.value}.added" for kind in StatementKind}
-    subjects = "appeal|canary|case|custodian|evidence|flag|key|officer|receipt|service|webhook"
+    subjects = "appeal|canary|case|custodian|evidence|flag|key|list|officer|receipt|service|webhook"
     for path, tree in trees():
         if path.parts[-2] != "client":
             found = (text for text in texts(tree) if re.fullmatch(rf"({subjects})\.[a-z]+", text))
