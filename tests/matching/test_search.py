@@ -122,7 +122,7 @@ def test_no_queries_give_no_hits() -> None:
 def test_hits_do_not_depend_on_threads(threads: int) -> None:
     rng = np.random.default_rng(4)
     rows = np.concatenate((random_hashes(rng, 6_000), family(rng, np.zeros(32, np.uint8), 200, 20)))
-    queries = family(rng, np.zeros(32, np.uint8), 130, 20)
+    queries = family(rng, np.zeros(32, np.uint8), 460, 20)
     options = SearchOptions(threads=threads)
     wanted = LinearIndex(rows, ONE).search(queries, 31)
     for index in (BandedIndex.build(rows, options), LinearIndex(rows, options)):
