@@ -154,7 +154,7 @@ def test_audit_events() -> None:
     assert names_in([row[0] for row in table]) == kinds - {RECEIPT_UPDATED}
 
 
-FILE_ENDINGS = (".key", ".sock", ".jsonl", ".py")
+FILE_ENDINGS = (".key", ".sock", ".jsonl", ".py", ".csv")
 """Names of the same look are those of files."""
 
 
