@@ -396,6 +396,24 @@ def test_workers_are_replaced_after_so_many_jobs(small: int) -> None:
     assert len(set(map(str, pids))) == 4
 
 
+def test_a_successor_is_ready_before_a_worker_has_done_all_its_jobs(small: int) -> None:
+    with WorkerPool(options(workers=1, max_jobs_per_worker=100)) as pool:
+        pids = []
+        ready: list[object] = []
+        most = 0
+        for _ in range(250):
+            pids.append(one(pool, small, do="state").messages[0]["pid"])
+            most = max(most, len(pool._links))
+            if len(pids) == 99:
+                until = time.monotonic() + 10
+                while not ready and time.monotonic() < until:
+                    pool.completed(0)
+                    ready = [link for link in pool._links[1:] if link.protections is not None]
+    assert ready
+    assert most == 2
+    assert sorted(pids.count(pid) for pid in set(pids)) == [50, 100, 100]
+
+
 def test_a_worker_killed_from_outside_costs_one_job(small: int) -> None:
     with WorkerPool(options(workers=1, queue_per_worker=2)) as pool:
         (state,) = one(pool, small, do="state").messages

@@ -52,6 +52,11 @@ class Job:
         return Outcome(self.ticket, tuple(self.messages), fault)
 
 
+LAST_SHARE: Final = 50
+"""Within the last fiftieth of a worker's jobs its successor is started, so that nobody waits
+for it."""
+
+
 class Link:
     """A worker and its queue. The first job of the queue is the one that runs."""
 
@@ -62,11 +67,19 @@ class Link:
         self.began = now
         self.spent = False
         """Whether it is to be replaced: old enough, or in a doubtful state."""
+        self.has_successor = False
+        """Whether the worker that will take its place was started."""
         self._options = options
         self._queue: deque[Job | None] = deque()  # None: given to another worker since
         self._assigned = 0
         self._parts = bytearray()
         self._count = 0
+
+    @property
+    def is_ending(self) -> bool:
+        """Whether it has done nearly all the jobs that it may do."""
+        left = self._options.max_jobs_per_worker - self._assigned
+        return left <= self._options.max_jobs_per_worker // LAST_SHARE
 
     @property
     def load(self) -> int:

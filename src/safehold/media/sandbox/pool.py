@@ -292,6 +292,8 @@ class WorkerPool:
             self._lose(link)
         elif link.spent:
             self._discard(link, None)
+        elif link.is_ending:
+            self._start_successor(link)
 
     def _lose(self, link: Link) -> None:
         """A worker is gone, or spoke nonsense: say so of its job, and hand on the rest."""
@@ -344,13 +346,10 @@ class WorkerPool:
     def _assign(self) -> None:
         """Hand out what waits: idle workers first, then new ones, then the queues."""
         while self._backlog:
-            link = min(
-                (link for link in self._links if link.takes),
-                key=lambda link: link.load,
-                default=None,
-            )
+            link = self._freest()
             if (link is None or link.load) and len(self._links) < self.options.workers:
-                link = self._spawn()
+                self._spawn()
+                link = self._freest()
             if link is None:
                 break
             job = self._backlog.popleft()
@@ -359,6 +358,23 @@ class WorkerPool:
                 self._retire_unreachable(link)
         if not self._backlog:
             self._move_waiting()
+
+    def _freest(self) -> Link | None:
+        """The worker that a job is given to: one that is ready before one that still starts."""
+        return min(
+            (link for link in self._links if link.takes),
+            key=lambda link: (link.protections is None, link.load),
+            default=None,
+        )
+
+    def _start_successor(self, link: Link) -> None:
+        """Start the worker that follows on one that is nearly done; for a while there is one more.
+
+        A new worker is slow with its first file, which else would have to wait for that.
+        """
+        if not link.has_successor and len(self._links) <= self.options.workers:
+            link.has_successor = True
+            self._spawn()
 
     def _retire_unreachable(self, link: Link) -> None:
         """A job could not be sent: hear the worker's last words, then treat it as lost."""
