@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from safehold.storage.engine import sqlite_engine
 from safehold.storage.migrate import migrate
 from safehold.storage.records import SqlRecords
 from safehold.testing.records import MemoryRecords
-from tests.intake.house import House
+from tests.intake.house import OPENED, House
 
 
 @pytest.fixture(params=["memory", "sqlite"])
@@ -28,3 +29,10 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
     yield made
     made.commit.close()
     engine.dispose()
+
+
+@pytest.fixture(autouse=True)
+def _close_items() -> Iterator[None]:
+    yield
+    while OPENED:
+        os.close(OPENED.pop())

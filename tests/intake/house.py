@@ -39,6 +39,8 @@ NOW = dt.datetime(2026, 3, 1, 12, 0, tzinfo=dt.UTC)
 SHOP, FORUM = ServiceId("shop"), ServiceId("forum")
 STATUSES = {Verdict.ALLOW: 200, Verdict.HOLD: 423, Verdict.BLOCK: 451}
 KEY = DigestKey(bytes(range(32)))
+OPENED: list[int] = []
+"""Descriptors of items, which the fixture closes after each test."""
 
 
 @dataclass
@@ -129,9 +131,10 @@ def submission(
     service: ServiceId = SHOP,
     uploader: str = "u-1",
 ) -> Submission:
-    """An item that was checked; its descriptor is a memory file that stays open."""
-    descriptor = os.memfd_create("item")
+    """An item that was checked; its descriptor is a memory file, open until the test is over."""
+    descriptor = os.memfd_create("submitted")
     os.write(descriptor, content)
+    OPENED.append(descriptor)
     return Submission(
         service_id=service,
         kind=OccurrenceKind.UPLOAD,

@@ -98,10 +98,17 @@ def test_no_descriptor_is_left(server: Process) -> None:
 
 def test_more_connections_than_are_taken(server: Process) -> None:
     with contextlib.ExitStack() as stack:
-        idle = [stack.enter_context(server.raw()) for _ in range(60)]
+        for _ in range(60):
+            stack.enter_context(server.raw())
+        time.sleep(0.3)
+        assert server.screen(CLEAN).status == 200, "those that only wait give way"
+    with contextlib.ExitStack() as stack:
+        for _ in range(60):
+            stalled = stack.enter_context(server.raw())
+            with contextlib.suppress(OSError):
+                stalled.sendall(server.head(len(CLEAN)) + CLEAN[:10])
         time.sleep(0.3)
         assert server.screen(CLEAN).is_problem(503, "overloaded")
-        idle.clear()
     server.wait(lambda: server.screen(CLEAN).status == 200, 10)
 
 

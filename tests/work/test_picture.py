@@ -112,7 +112,7 @@ def test_the_list_is_made_once_and_mended(tmp_path: Path, picture: CanaryPicture
     assert ensure_list(lists, picture).tier is Tier.CONFIRMED
     other = ensure_list(lists, draw_canary(bytes(32)))
     assert (other.active, other.other) == (VARIANTS + 1, 0)
-    assert [*tmp_path.parent.glob("**/*.jsonl")] == []
+    assert [*tmp_path.glob("**/*.jsonl")] == []
 
 
 def test_the_real_path_decides_as_canaries_expect(tmp_path: Path, picture: CanaryPicture) -> None:
