@@ -361,17 +361,11 @@ class WorkerPool:
 
     def _freest(self) -> Link | None:
         """The worker that a job is given to: one that is ready before one that still starts."""
-        return min(
-            (link for link in self._links if link.takes),
-            key=lambda link: (link.protections is None, link.load),
-            default=None,
-        )
+        takers = (link for link in self._links if link.takes)
+        return min(takers, key=lambda link: (link.protections is None, link.load), default=None)
 
     def _start_successor(self, link: Link) -> None:
-        """Start the worker that follows on one that is nearly done; for a while there is one more.
-
-        A new worker is slow with its first file, which else would have to wait for that.
-        """
+        """Start the worker that follows on one that is nearly done: its first file is slow."""
         if not link.has_successor and len(self._links) <= self.options.workers:
             link.has_successor = True
             self._spawn()
