@@ -11,7 +11,8 @@ checks every value.
 from __future__ import annotations
 
 import binascii
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -28,7 +29,7 @@ from safehold.hashing.model import (
 from safehold.matching.match import ItemDigests, ItemMatches, Match, Matcher
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault
-from safehold.media.sandbox.interface import Buffer, Emit, Message
+from safehold.media.sandbox.interface import Buffer, Emit, Message, Outcome
 from safehold.policy.decide import decide
 from safehold.policy.model import Decision, Observation, PolicyOptions, Reason
 
@@ -234,6 +235,40 @@ def read_examination(messages: Sequence[Mapping[str, Any]], fault: Fault | None)
     if fault is not None:
         found["fault"] = fault
     return Examination(variants=tuple(variants), **found)
+
+
+def read_outcome(outcome: Outcome) -> Examination:
+    """What an outcome says; a worker that answers nonsense counts as one that died."""
+    try:
+        return read_examination(outcome.messages, outcome.fault)
+    except ExaminationError:
+        return Examination(fault=Fault.DECODER_CRASHED)
+
+
+def with_exact_digests(
+    descriptor: int, examination: Examination, stop: Callable[[], bool] = lambda: False
+) -> Examination:
+    """Exact digests of bytes that no worker read: too large, or its worker died at once.
+
+    Nothing is decoded here. What is too large and no picture is no fault.
+
+    Args:
+        descriptor: of the bytes, read by position.
+        examination: what is known of them.
+        stop: is asked between pieces whether to give up.
+
+    Raises:
+        OSError: they cannot be read.
+    """
+    from safehold.hashing.exact import exact_digests_of_descriptor
+    from safehold.media.sniff import HEAD_BYTES, PICTURE_FORMATS, sniff
+
+    format_name = sniff(os.pread(descriptor, HEAD_BYTES, 0))
+    exact = exact_digests_of_descriptor(descriptor, stop)
+    fault = examination.fault
+    if fault is Fault.LIMIT_BYTES and format_name not in PICTURE_FORMATS:
+        fault = Fault.UNSUPPORTED
+    return replace(examination, exact=exact, format=format_name, fault=fault)
 
 
 def read_exact(value: Mapping[str, Any]) -> ExactDigests:

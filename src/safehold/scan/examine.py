@@ -9,18 +9,15 @@ from collections.abc import Callable, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
-from safehold.hashing.exact import exact_digests_of_descriptor
 from safehold.media.model import Fault
-from safehold.media.sandbox.interface import Outcome
 from safehold.media.sandbox.pool import WorkerPool
-from safehold.media.sniff import HEAD_BYTES, PICTURE_FORMATS, sniff
 from safehold.scan.items import Item
 from safehold.scan.labels import Label
 from safehold.screening import (
     Examination,
-    ExaminationError,
     ExamineOptions,
-    read_examination,
+    read_outcome,
+    with_exact_digests,
 )
 
 MIB = 1024 * 1024
@@ -163,7 +160,7 @@ class ExamineStream:
             timeout = READERS_POLL_SECONDS if timeout is None else timeout
         for outcome in self._pool.completed(timeout):
             place = self._running.pop(outcome.ticket)
-            examination = _read(outcome)
+            examination = read_outcome(outcome)
             if examination.exact is None and _is_readable(place.item, examination.fault):
                 assert place.item.descriptor is not None
                 reading = self._readers.submit(
@@ -212,14 +209,6 @@ class ExamineStream:
                     self._release(place.item)
 
 
-def _read(outcome: Outcome) -> Examination:
-    """What an outcome says; a worker that answers nonsense counts as one that died."""
-    try:
-        return read_examination(outcome.messages, outcome.fault)
-    except ExaminationError:
-        return Examination(fault=Fault.DECODER_CRASHED)
-
-
 def _is_readable(item: Item, fault: Fault | None) -> bool:
     """Whether reading it from here, which has no time limit, will come to an end."""
     # A file that says it is empty and takes for ever is one of the kernel's (`/proc/kmsg`).
@@ -230,17 +219,8 @@ def _is_readable(item: Item, fault: Fault | None) -> bool:
 def _from_outside(
     descriptor: int, examination: Examination, stop: Callable[[], bool]
 ) -> Examination:
-    """Digests of a file that no worker read: too large, or its worker died at once.
-
-    Runs in a thread beside the scan. Nothing is decoded here. A large file that is no picture
-    is no fault.
-    """
+    """Digests of a file that no worker read. Runs in a thread beside the scan."""
     try:
-        format_name = sniff(os.pread(descriptor, HEAD_BYTES, 0))
-        exact = exact_digests_of_descriptor(descriptor, stop)
+        return with_exact_digests(descriptor, examination, stop)
     except OSError:
         return replace(examination, fault=Fault.UNREADABLE)
-    fault = examination.fault
-    if fault is Fault.LIMIT_BYTES and format_name not in PICTURE_FORMATS:
-        fault = Fault.UNSUPPORTED
-    return replace(examination, exact=exact, format=format_name, fault=fault)

@@ -25,12 +25,10 @@ from safehold.classifiers.model import (
     unscored,
 )
 from safehold.errors import SafeholdError
-from safehold.hashing.exact import exact_digests_of_descriptor
 from safehold.intake.model import Answer, Submission
-from safehold.media.model import Fault
-from safehold.media.sniff import HEAD_BYTES, PICTURE_FORMATS, sniff
+from safehold.media.sniff import PICTURE_FORMATS
 from safehold.policy.model import Verdict
-from safehold.screening import Examination, Screened, Screening
+from safehold.screening import Examination, Screened, Screening, with_exact_digests
 from safehold.server.errors import EndingError, OverloadedError
 from safehold.server.examiner import Examiner
 from safehold.server.judging import Judge, Judged, Question, Rulebook
@@ -171,7 +169,7 @@ class Engine:
         found: Examination = await _told(lambda told: self._parts.examiner.submit(descriptor, told))
         if found.exact is None:
             loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(self._readers, _read_here, descriptor, found)
+            found = await loop.run_in_executor(self._readers, with_exact_digests, descriptor, found)
         return found
 
     async def _judge(self, item: Item, examination: Examination) -> Judged:
@@ -240,13 +238,3 @@ async def _told(ask: Callable[[Callable[[Any], None]], None]) -> Any:
     if isinstance(value, SafeholdError):
         raise value
     return value
-
-
-def _read_here(descriptor: int, found: Examination) -> Examination:
-    """Exact digests of bytes that no worker read. Runs in a thread; nothing is decoded."""
-    format_name = sniff(os.pread(descriptor, HEAD_BYTES, 0))
-    exact = exact_digests_of_descriptor(descriptor)
-    fault = found.fault
-    if fault is Fault.LIMIT_BYTES and format_name not in PICTURE_FORMATS:
-        fault = Fault.UNSUPPORTED
-    return replace(found, exact=exact, format=format_name, fault=fault)

@@ -18,10 +18,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from safehold.errors import SafeholdError
-from safehold.media.model import Fault
 from safehold.media.sandbox.interface import Message, Outcome
 from safehold.media.sandbox.pool import WorkerPool
-from safehold.screening import Examination, ExaminationError, read_examination
+from safehold.screening import Examination, read_outcome
 from safehold.server.errors import DecoderUnavailableError, EndingError
 from safehold.server.log import Log
 
@@ -160,7 +159,7 @@ class Examiner:
 
     def _tell(self, outcomes: Sequence[Outcome]) -> None:
         for outcome in outcomes:
-            self._running.pop(outcome.ticket)(_read(outcome))
+            self._running.pop(outcome.ticket)(read_outcome(outcome))
 
     def _fail(self, error: SafeholdError) -> None:
         waiting = list(self._running.values())
@@ -169,11 +168,3 @@ class Examiner:
             waiting.append(self._inbox.popleft()[1])
         for told in waiting:
             told(error)
-
-
-def _read(outcome: Outcome) -> Examination:
-    """What an outcome says; a worker that answers nonsense counts as one that died."""
-    try:
-        return read_examination(outcome.messages, outcome.fault)
-    except ExaminationError:
-        return Examination(fault=Fault.DECODER_CRASHED)
