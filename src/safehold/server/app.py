@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -36,6 +37,9 @@ Handler = Callable[[Request], Awaitable[Reply]]
 
 CLIENT_GONE = 499
 """The status under which calls are counted whose caller left."""
+
+_NOTHING_LEFT = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+"""The system's errors which say that there is too much to do, and nothing else."""
 
 _COMMON = ((b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff"))
 
@@ -158,11 +162,18 @@ class App:
         except asyncio.CancelledError:
             # The server ends and does not wait any longer.
             return problem(EndingError(), retry_after)
+        except OSError as error:
+            if error.errno in _NOTHING_LEFT:
+                return problem(OverloadedError(), retry_after)
+            return self._internal(request, error)
         except Exception as error:  # noqa: BLE001 - whatever it is, the caller gets a problem document
-            self._parts.log.error(
-                "internal", request=request.request_id, exception=type(error).__name__
-            )
-            return internal_problem()
+            return self._internal(request, error)
+
+    def _internal(self, request: Request, error: Exception) -> Reply:
+        self._parts.log.error(
+            "internal", request=request.request_id, exception=type(error).__name__
+        )
+        return internal_problem()
 
     async def _send(self, request: Request, reply: Reply, send: Send) -> None:
         headers = [*_COMMON, *reply.headers]

@@ -25,6 +25,9 @@ from safehold.classifiers.model import (
     unscored,
 )
 from safehold.errors import SafeholdError
+
+# What screening loads late a server has from the start: without a descriptor nothing is loaded.
+from safehold.hashing import exact as _exact  # noqa: F401
 from safehold.intake.model import Answer, Submission
 from safehold.media.sniff import PICTURE_FORMATS
 from safehold.policy.model import Verdict
