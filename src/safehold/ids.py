@@ -24,6 +24,11 @@ DecisionId = NewType("DecisionId", str)
 WebhookId = NewType("WebhookId", str)
 MessageId = NewType("MessageId", str)
 ServerId = NewType("ServerId", str)
+UserId = NewType("UserId", str)
+ViewId = NewType("ViewId", str)
+ProposalId = NewType("ProposalId", str)
+NoteId = NewType("NoteId", str)
+HoldId = NewType("HoldId", str)
 
 ID_LENGTH = 26
 """Characters of an id that `IdMaker` makes."""

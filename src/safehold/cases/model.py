@@ -44,6 +44,20 @@ class CaseState(enum.StrEnum):
     """Nobody decided and its time is over: bytes never came, or a fault's short retention."""
 
 
+class Attention(enum.StrEnum):
+    """What an open case asks for, beside a decision."""
+
+    NONE = ""
+    MORE = "more"
+    """Somebody asked for more to go on."""
+
+    APPEALED = "appealed"
+    """An uploader's appeal has opened it again: to somebody else than who decided."""
+
+    ESCALATED = "escalated"
+    """Somebody asked for a colleague with more experience."""
+
+
 class Queue(enum.StrEnum):
     """To which queue of reviewers a case belongs."""
 
@@ -74,6 +88,10 @@ class Case:
         cleared: the grounds that a person cleared; the same bytes are allowed while no other
             ground is found.
         pdq, pdq_quality: of the picture as stored, to group near duplicates; None if unknown.
+        tier: of the list that it matches whose word counts most; empty for none.
+        urgency: 0 (least) to 100; `safehold.cases.urgency` says how it comes about.
+        attention: see `Attention`.
+        purged: when its evidence and key were destroyed, or None.
     """
 
     case_id: CaseId
@@ -92,6 +110,10 @@ class Case:
     cleared: frozenset[Ground] = frozenset()
     pdq: bytes | None = None
     pdq_quality: int | None = None
+    tier: str = ""
+    urgency: int = 0
+    attention: Attention = Attention.NONE
+    purged: dt.datetime | None = None
 
 
 class OccurrenceKind(enum.StrEnum):

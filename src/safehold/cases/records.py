@@ -15,8 +15,10 @@ from typing import Protocol
 from safehold.accounts.interface import AccountStore
 from safehold.audit.interface import AuditLog
 from safehold.cases.interface import CaseStore
+from safehold.cases.review.interface import ReviewStore
 from safehold.fleet.interface import FleetStore
 from safehold.outbox.interface import OutboxStore
+from safehold.users.interface import UserStore
 
 
 class WriteConflictError(Exception):
@@ -32,6 +34,16 @@ class Transaction(Protocol):
     @property
     def cases(self) -> CaseStore:
         """Cases."""
+        ...
+
+    @property
+    def reviews(self) -> ReviewStore:
+        """People's work on cases."""
+        ...
+
+    @property
+    def users(self) -> UserStore:
+        """People and their sessions."""
         ...
 
     @property

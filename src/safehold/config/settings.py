@@ -29,8 +29,10 @@ from pydantic_settings import (
 
 from safehold.accounts.budgets import BudgetOptions
 from safehold.accounts.probing import ProbeOptions
+from safehold.cases.review.model import ReviewOptions
 from safehold.classifiers.model import ClassifierOptions
 from safehold.config.doors import CustodianOptions, ServerOptions, VaultPlaces, WorkOptions
+from safehold.config.house import ConsoleOptions, PreviewOptions
 from safehold.config.ranges import out_of_range
 from safehold.errors import UsageError
 from safehold.hashing.borders import BorderOptions
@@ -59,6 +61,9 @@ GROUPS = (
     "custodian",
     "outbound",
     "alarms",
+    "review",
+    "console",
+    "previews",
 )
 """Settings that are options classes of the packages."""
 TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions, "classifiers": ClassifierOptions}
@@ -130,6 +135,9 @@ class Settings(BaseSettings):
     custodian: CustodianOptions = CustodianOptions()
     outbound: OutboundOptions = OutboundOptions()
     alarms: AlarmOptions = AlarmOptions()
+    review: ReviewOptions = ReviewOptions()
+    console: ConsoleOptions = ConsoleOptions()
+    previews: PreviewOptions = PreviewOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
     classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)

@@ -4,7 +4,9 @@ Rules, which every implementation keeps:
 - Nothing that is opened is handed out before an audit event of it was appended; where that
   fails, nothing is handed out.
 - Originals and sealed context leave only encrypted, and only to a recipient that the operator
-  has named (an officer, or one of the file of named recipients). Digests and sizes may be told.
+  has named (an officer, or one of the file of named recipients). Digests and sizes may be told,
+  and so may the words of a flag, an appeal or a note.
+- Previews are made for an open view alone, by a worker that has no key; never original bytes.
 - It signs checkpoints of an audit log and nothing else, and for each log only ever further on.
 - It never decodes what it opens.
 """
@@ -132,6 +134,59 @@ class Checked:
     size: int
 
 
+class PreviewError(CustodianError):
+    """No preview can be made of an original: its type, its size, or its state."""
+
+    code = "preview"
+    default_message = "No preview can be made of this."
+    default_hint = "It can be decided without one where that is allowed, or escalated."
+
+
+class NoViewError(CustodianError):
+    """A preview was asked for without an open view of that case by that person."""
+
+    code = "custodian_view"
+    default_message = "There is no open view for this preview."
+
+
+@dataclass(frozen=True, slots=True)
+class PreviewWish:
+    """What preview is wanted.
+
+    Attributes:
+        view_id: of the open view that it is for.
+        level: `blurred`, `grey` or `colour` (`ViewLevel`).
+        side: longest side in pixels.
+        still: number of the still, from 0.
+        stills: how many stills the file is to be cut to at most, spread evenly.
+        mark: viewer's name and the time, which is drawn across it; at most 80 characters.
+    """
+
+    view_id: str
+    level: str
+    side: int
+    still: int
+    stills: int
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
+class Previewed:
+    """What a preview shows.
+
+    Attributes:
+        size: bytes of the preview, a JPEG file without metadata.
+        stills: how many stills there are.
+        frames: frames of the file, as far as they were counted.
+        whole: whether the stills are all frames of the file, and it was read without a fault.
+    """
+
+    size: int
+    stills: int
+    frames: int
+    whole: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Rewrapped:
     """What became of keys that were to be wrapped anew.
@@ -175,6 +230,22 @@ class Custodian(Protocol):
         """Decrypt an object to its end and say what the original is.
 
         Raises `ObjectMissingError`, `KeyMismatchError` or `DamagedError`.
+        """
+        ...
+
+    def preview(
+        self, access: Access, object_name: str, wish: PreviewWish, output: Writer
+    ) -> Previewed:
+        """Write a preview of an original to `output`, made anew by a keyless worker.
+
+        Raises `NoViewError`, `PreviewError`, and as `check` does.
+        """
+        ...
+
+    def words(self, access: Access, sealed: bytes) -> str:
+        """The words (`text`) of a sealed statement or note, and nothing else of it.
+
+        Raises as `check` does.
         """
         ...
 

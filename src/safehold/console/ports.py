@@ -1,0 +1,68 @@
+"""What the console is joined from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from safehold.cases.records import Records
+from safehold.cases.review.model import ReviewOptions
+from safehold.cases.review.service import ReviewService
+from safehold.cases.review.views import ViewService
+from safehold.clock import Clock
+from safehold.config.house import ConsoleOptions
+from safehold.custodian.interface import Custodian
+from safehold.ids import ServiceId
+from safehold.lists.model import ListInfo
+from safehold.users.service import UserService
+from safehold.users.sign_in import SignIn
+
+if TYPE_CHECKING:
+    from safehold.console.visit import Visit
+
+
+class Templates(Protocol):
+    """Makes pages."""
+
+    def render(self, template: str, visit: Visit, values: dict[str, Any]) -> bytes:
+        """A page as UTF-8."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ConsoleParts:
+    """What the console is joined from.
+
+    Attributes:
+        records: cases, users and all else.
+        users: adds and changes users.
+        sign_in: signing in and out.
+        reviews: locks, decisions, proposals, holds, notes.
+        views: looking.
+        custodian: opens evidence.
+        lists: the lists there are.
+        service_names: ids and names of the services.
+        verify_audit: verifies the audit log; returns (whole, text to show).
+        templates: makes pages.
+        clock: the present moment.
+        options, review: settings.
+        secure: whether the console is reached by TLS (cookies are then `Secure`).
+        demo: whether this is a demonstration, which every page says.
+    """
+
+    records: Records
+    users: UserService
+    sign_in: SignIn
+    reviews: ReviewService
+    views: ViewService
+    custodian: Custodian
+    lists: Callable[[], Sequence[ListInfo]]
+    service_names: Callable[[], dict[ServiceId, str]]
+    verify_audit: Callable[[], tuple[bool, str]]
+    templates: Templates
+    clock: Clock
+    options: ConsoleOptions
+    review: ReviewOptions
+    secure: bool = False
+    demo: bool = False
