@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
 from safehold.audit.chain import UnreadableEventError, extend
-from safehold.audit.model import GENESIS, AuditError
+from safehold.audit.model import GENESIS, AuditError, EventDraft, EventFilter
 from safehold.audit.note import CheckpointVerifier
 from safehold.audit.verify import AuditReport, Problem, ProblemKind, verify
 from safehold.cases.records import Records
@@ -64,6 +65,38 @@ def test_events_are_read_in_pages(records: Records, monkeypatch: pytest.MonkeyPa
     with records.read() as transaction:
         assert [e.seq for e in transaction.audit.events()] == list(range(1, 11))
         assert [e.seq for e in transaction.audit.events(4)] == list(range(5, 11))
+
+
+def test_events_are_searched_newest_first(records: Records) -> None:
+    kinds = ("case.opened", "view.opened", "case.cleared", "casefile.x")
+    drafts = [
+        EventDraft(kinds[n % 4], T0 + n * HOUR, f"user:{n % 3}", "", f"s{n % 2}")
+        for n in range(24)
+    ]
+    with records.write() as transaction:
+        transaction.audit.append(drafts)
+
+    def found(**wanted: Any) -> list[int]:
+        with records.read() as transaction:
+            return [e.seq for e in transaction.audit.search(EventFilter(**wanted))]
+
+    assert found() == list(range(24, 0, -1))
+    assert found(limit=3) == [24, 23, 22]
+    assert found(limit=3, before=22) == [21, 20, 19]
+    assert found(kind="case.") == [n + 1 for n in range(23, -1, -1) if n % 4 in (0, 2)]
+    assert found(kind="case.opened", before=9) == [5, 1]
+    assert found(kind="%") == found(kind="case_") == []
+    assert found(actor="user:1") == [n + 1 for n in range(23, -1, -1) if n % 3 == 1]
+    assert found(actor="user") == []
+    assert found(subject="s1", actor="user:0", limit=2) == [22, 16]
+    assert found(since=T0 + 20 * HOUR) == [24, 23, 22, 21]
+    assert found(since=T0 + 2 * HOUR, until=T0 + 4 * HOUR) == [4, 3]
+    with records.read() as transaction:
+        event = transaction.audit.event(7)
+        assert event is not None
+        assert (event.seq, event.draft) == (7, drafts[6])
+        assert transaction.audit.event(25) is None
+        assert transaction.audit.event(0) is None
 
 
 def test_what_cannot_be_hashed_is_refused(records: Records) -> None:

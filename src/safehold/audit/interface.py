@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from safehold.audit.model import Checkpoint, Event, EventDraft
+from safehold.audit.model import Checkpoint, Event, EventDraft, EventFilter
 
 
 class AuditLog(Protocol):
@@ -39,6 +39,14 @@ class AuditLog(Protocol):
 
     def events_of(self, subject: str) -> Sequence[Event]:
         """All events of one subject, in order."""
+        ...
+
+    def search(self, wanted: EventFilter) -> Sequence[Event]:
+        """Events that a filter names, the newest (the largest number) first."""
+        ...
+
+    def event(self, seq: int) -> Event | None:
+        """One event by its number."""
         ...
 
     def add_checkpoint(self, checkpoint: Checkpoint) -> None:

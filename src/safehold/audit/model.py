@@ -58,6 +58,28 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which events are looked for; what is empty, 0 or None is not asked about.
+
+    Attributes:
+        kind: how the kind begins (`case.`).
+        actor: who did it, exactly.
+        subject: what it happened to, exactly.
+        since, until: from a moment on, and before another.
+        before: only smaller numbers than this, to go on with the next page.
+        limit: at most so many.
+    """
+
+    kind: str = ""
+    actor: str = ""
+    subject: str = ""
+    since: dt.datetime | None = None
+    until: dt.datetime | None = None
+    before: int = 0
+    limit: int = 50
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A signed statement of how long the chain was and how it ended.
 

@@ -15,7 +15,7 @@ from safehold.audit.chain import (
     time_from,
     time_text,
 )
-from safehold.audit.model import AuditError, Checkpoint, Event, EventDraft
+from safehold.audit.model import AuditError, Checkpoint, Event, EventDraft, EventFilter
 from safehold.storage.schema_audit import audit_checkpoints, audit_events, audit_head
 
 PAGE_ROWS = 1_000
@@ -43,6 +43,10 @@ _EVENTS_OF = (
     sa.select(audit_events)
     .where(audit_events.c.subject == sa.bindparam("of_subject"))
     .order_by(audit_events.c.seq)
+)
+
+_ONE_EVENT = sa.select(audit_events).where(
+    audit_events.c.seq == sa.bindparam("of_seq", type_=sa.BigInteger)
 )
 
 _INSERT_CHECKPOINT = sa.insert(audit_checkpoints)
@@ -99,6 +103,18 @@ class SqlAuditLog:
         found = self._connection.execute(_EVENTS_OF, {"of_subject": subject})
         return [_event(row) for row in found]
 
+    def search(self, wanted: EventFilter) -> Sequence[Event]:
+        """Events that a filter names, the newest first.
+
+        Raises `UnreadableEventError` at an event that no appending can have written.
+        """
+        return [_event(row) for row in self._connection.execute(_searched(wanted))]
+
+    def event(self, seq: int) -> Event | None:
+        """One event by its number."""
+        row = self._connection.execute(_ONE_EVENT, {"of_seq": seq}).one_or_none()
+        return None if row is None else _event(row)
+
     def add_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep a signed checkpoint."""
         row = {
@@ -121,6 +137,26 @@ class SqlAuditLog:
         if row is None:
             raise AuditError
         return row.seq, row.hash
+
+
+def _searched(wanted: EventFilter) -> sa.Select[Any]:
+    events = audit_events.c
+    statement = sa.select(audit_events).order_by(events.seq.desc()).limit(wanted.limit)
+    if wanted.kind:
+        begins = sa.func.substr(events.kind, 1, len(wanted.kind))
+        statement = statement.where(begins == wanted.kind)
+    if wanted.actor:
+        statement = statement.where(events.actor == wanted.actor)
+    if wanted.subject:
+        statement = statement.where(events.subject == wanted.subject)
+    # Moments stand as texts of one form and length, whose order is that of time.
+    if wanted.since is not None:
+        statement = statement.where(events.at >= time_text(wanted.since))
+    if wanted.until is not None:
+        statement = statement.where(events.at < time_text(wanted.until))
+    if wanted.before:
+        statement = statement.where(events.seq < wanted.before)
+    return statement
 
 
 def _row(event: Event) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from safehold.audit.chain import extend
-from safehold.audit.model import GENESIS, Checkpoint, Event, EventDraft
+from safehold.audit.model import GENESIS, Checkpoint, Event, EventDraft, EventFilter
 
 
 class MemoryAuditLog:
@@ -43,6 +43,15 @@ class MemoryAuditLog:
         """All events of one subject, in order."""
         return [event for event in self._events if event.draft.subject == subject]
 
+    def search(self, wanted: EventFilter) -> Sequence[Event]:
+        """Events that a filter names, the newest first."""
+        found = [event for event in reversed(self._events) if _is_wanted(event, wanted)]
+        return found[: wanted.limit]
+
+    def event(self, seq: int) -> Event | None:
+        """One event by its number."""
+        return self._events[seq - 1] if 0 < seq <= len(self._events) else None
+
     def add_checkpoint(self, checkpoint: Checkpoint) -> None:
         """Keep a signed checkpoint."""
         self._checkpoints.append(checkpoint)
@@ -50,3 +59,15 @@ class MemoryAuditLog:
     def checkpoints(self) -> Sequence[Checkpoint]:
         """All signed checkpoints, by number."""
         return sorted(self._checkpoints, key=lambda checkpoint: checkpoint.seq)
+
+
+def _is_wanted(event: Event, wanted: EventFilter) -> bool:
+    draft = event.draft
+    return (
+        draft.kind.startswith(wanted.kind)
+        and wanted.actor in ("", draft.actor)
+        and wanted.subject in ("", draft.subject)
+        and (wanted.since is None or draft.at >= wanted.since)
+        and (wanted.until is None or draft.at < wanted.until)
+        and (not wanted.before or event.seq < wanted.before)
+    )
