@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from safehold.cases.records import Records
-from safehold.cases.review.model import ReviewOptions
-from safehold.cases.review.service import ReviewService
-from safehold.cases.review.views import ViewService
-from safehold.clock import Clock
-from safehold.config.house import ConsoleOptions
-from safehold.custodian.interface import Custodian
-from safehold.ids import ServiceId
-from safehold.lists.model import ListInfo
-from safehold.users.service import UserService
-from safehold.users.sign_in import SignIn
-
 if TYPE_CHECKING:
+    from safehold.cases.records import Records
+    from safehold.cases.review.model import ReviewOptions
+    from safehold.cases.review.service import ReviewService
+    from safehold.cases.review.views import ViewService
+    from safehold.clock import Clock
+    from safehold.config.house import ConsoleOptions
     from safehold.console.visit import Visit
+    from safehold.custodian.interface import Custodian
+    from safehold.ids import ServiceId
+    from safehold.lists.model import ListInfo
+    from safehold.users.service import UserService
+    from safehold.users.sign_in import SignIn
 
 
 class Templates(Protocol):
@@ -27,6 +26,10 @@ class Templates(Protocol):
 
     def render(self, template: str, visit: Visit, values: dict[str, Any]) -> bytes:
         """A page as UTF-8."""
+        ...
+
+    def url(self, name: str, values: Mapping[str, object]) -> str:
+        """Address of a route."""
         ...
 
 
@@ -49,6 +52,7 @@ class ConsoleParts:
         options, review: settings.
         secure: whether the console is reached by TLS (cookies are then `Secure`).
         demo: whether this is a demonstration, which every page says.
+        client_key: key of the digests that sessions are bound to.
     """
 
     records: Records
@@ -66,3 +70,4 @@ class ConsoleParts:
     review: ReviewOptions
     secure: bool = False
     demo: bool = False
+    client_key: bytes = field(default=b"", repr=False)

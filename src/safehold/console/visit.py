@@ -30,6 +30,7 @@ class Reply:
         headers: further ones; `Cache-Control: no-store` and the security headers are always
             added.
         cookie: a new session token for the cookie; "" to remove it; None to leave it.
+        kept: what the browser keeps while somebody is at an identity provider; "" to remove it.
     """
 
     body: bytes
@@ -37,6 +38,7 @@ class Reply:
     media_type: str = "text/html; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
     cookie: str | None = None
+    kept: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,8 @@ class Visit:
 
     Attributes:
         parts: what the console is joined from.
-        user, session: who asks; None on the pages of signing in.
+        user, session: who asks; None on the pages of signing in, where a session that has not
+            come to its last stage is found by `token`.
         token: the session's token, of which `parts.sign_in` needs the plain form; empty where
             there is no session.
         client: keyed digest (16 bytes) of browser and address.
@@ -57,6 +60,8 @@ class Visit:
         form_lists: all values of each field.
         now: the moment of the request.
         route: name of the route.
+        csrf: the token that forms of this visit carry, also before somebody has signed in.
+        kept: what the browser has kept, see `Reply.kept`.
     """
 
     parts: ConsoleParts
@@ -72,6 +77,8 @@ class Visit:
     form_lists: Mapping[str, tuple[str, ...]]
     now: dt.datetime
     route: str
+    csrf: str = field(default="", repr=False)
+    kept: str = field(default="", repr=False)
 
     @property
     def me(self) -> User:
@@ -90,6 +97,10 @@ class Visit:
         of forms), `moment` and `ago` (moments in words) and `url` (address of a route).
         """
         return Reply(self.parts.templates.render(template, self, values), status)
+
+    def url(self, name: str, **values: object) -> str:
+        """Address of a route; values that its path does not name go into the query."""
+        return self.parts.templates.url(name, values)
 
     def redirect(self, address: str) -> Reply:
         """See another page (303)."""

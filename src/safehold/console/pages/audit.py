@@ -1,0 +1,7 @@
+"""The audit log."""
+
+from __future__ import annotations
+
+from safehold.console.visit import Route
+
+ROUTES: tuple[Route, ...] = ()

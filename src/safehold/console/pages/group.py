@@ -1,0 +1,7 @@
+"""Near duplicates, decided once."""
+
+from __future__ import annotations
+
+from safehold.console.visit import Route
+
+ROUTES: tuple[Route, ...] = ()

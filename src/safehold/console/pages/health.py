@@ -1,0 +1,7 @@
+"""Whether all is well."""
+
+from __future__ import annotations
+
+from safehold.console.visit import Route
+
+ROUTES: tuple[Route, ...] = ()

@@ -1,0 +1,7 @@
+"""Signing in and out."""
+
+from __future__ import annotations
+
+from safehold.console.visit import Route
+
+ROUTES: tuple[Route, ...] = ()

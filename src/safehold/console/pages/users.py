@@ -1,0 +1,7 @@
+"""Users and their roles."""
+
+from __future__ import annotations
+
+from safehold.console.visit import Route
+
+ROUTES: tuple[Route, ...] = ()

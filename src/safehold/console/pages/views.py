@@ -1,0 +1,7 @@
+"""Looking at evidence."""
+
+from __future__ import annotations
+
+from safehold.console.visit import Route
+
+ROUTES: tuple[Route, ...] = ()
