@@ -34,6 +34,8 @@ class ConsoleOptions:
         oidc_issuer: address of an OpenID provider that may take the place of the password;
             empty for none. The second factor is asked for all the same.
         oidc_client_id, oidc_client_secret: as the provider gave them.
+        help_words: where the people of the house find help, in the house's own words; shown on
+            the quiet page. Empty for a general sentence.
         shutdown_seconds: how long requests under way may take when the process ends.
     """
 
@@ -55,6 +57,7 @@ class ConsoleOptions:
     oidc_issuer: str = ""
     oidc_client_id: str = ""
     oidc_client_secret: str = field(default="", repr=False)
+    help_words: str = ""
     shutdown_seconds: float = 10.0
 
 
