@@ -13,7 +13,6 @@ import typer
 from safehold.cli.options import HomeOption, JsonOption, open_service
 
 if TYPE_CHECKING:
-    from safehold.audit.verify import AuditReport
     from safehold.runtime.service import ServiceRuntime
 
 VERIFY_EXAMPLE = "Example: safehold audit verify --anchored checkpoints.txt"
@@ -46,6 +45,8 @@ def verify_audit(
     Names the first event that was altered, is missing, stands elsewhere or was cut off. Exit
     code 1 where something is wrong.
     """
+    from safehold.custodian.verifying import audit_report
+
     with open_service(context, home) as runtime:
         report = audit_report(runtime, key, anchored)
     problems = [
@@ -67,38 +68,6 @@ def verify_audit(
         if report.whole:
             print("The audit log is whole.")
     return 0 if report.whole else 1
-
-
-def audit_report(
-    runtime: ServiceRuntime, key: Path | None = None, anchored: Path | None = None
-) -> AuditReport:
-    """What verification of the audit log finds; see the command's options.
-
-    Raises:
-        UsageError, NoteError: the file of keys or of checkpoints cannot be read.
-    """
-    from safehold.audit.note import CheckpointVerifier, NoteKey, read_checkpoints
-    from safehold.audit.verify import verify
-    from safehold.custodian.signing import PUBLIC_FILE, last_signed
-    from safehold.errors import UsageError
-
-    public = key or runtime.home.custodian / PUBLIC_FILE
-    try:
-        texts = [line for line in public.read_text("ascii").splitlines() if line.strip()]
-        kept = read_checkpoints(anchored.read_text("utf-8")) if anchored else []
-    except (OSError, UnicodeDecodeError) as error:
-        raise UsageError("The file of keys or of checkpoints cannot be read.") from error
-    verifier = CheckpointVerifier(runtime.log_id, [NoteKey.parse(text) for text in texts])
-    # Before the log is read: what is signed meanwhile lies beyond what is read of it.
-    remembered = last_signed(runtime.home.custodian, runtime.log_id)
-    with runtime.records.read() as transaction:
-        return verify(
-            transaction.audit.events(),
-            transaction.audit.head(),
-            [*transaction.audit.checkpoints(), *kept],
-            verifier,
-            remembered,
-        )
 
 
 @audit.command("checkpoints", epilog="Example: safehold audit checkpoints > checkpoints.txt")

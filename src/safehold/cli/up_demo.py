@@ -131,7 +131,8 @@ def _uploads(
 
 
 def _check_records(steps: Steps, runtime: ServiceRuntime) -> None:
-    from safehold.cli.evidence import audit_report, deep_findings, vault_findings
+    from safehold.cli.evidence import deep_findings, vault_findings
+    from safehold.custodian.verifying import audit_report
 
     found = [*vault_findings(runtime), *deep_findings(runtime)]
     steps.show("findings in the vault, each object opened by the custodian", 0, len(found))

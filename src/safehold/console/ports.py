@@ -6,13 +6,18 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
+from safehold.policy.surfaces import Surfaces
+
 if TYPE_CHECKING:
+    from safehold.audit.model import Checkpoint
+    from safehold.audit.verify import AuditReport
     from safehold.cases.records import Records
     from safehold.cases.review.model import ReviewOptions
     from safehold.cases.review.service import ReviewService
     from safehold.cases.review.views import ViewService
     from safehold.clock import Clock
     from safehold.config.house import ConsoleOptions
+    from safehold.console.health_lines import HealthLine
     from safehold.console.visit import Visit
     from safehold.custodian.interface import Custodian
     from safehold.ids import ServiceId
@@ -46,12 +51,16 @@ class ConsoleParts:
         custodian: opens evidence.
         lists: the lists there are.
         service_names: ids and names of the services.
-        verify_audit: verifies the audit log; returns (whole, text to show).
+        verify_audit: verifies the audit log (`custodian.verifying.audit_report`).
         templates: makes pages.
         clock: the present moment.
         options, review: settings.
         secure: whether the console is reached by TLS (cookies are then `Secure`).
         demo: whether this is a demonstration, which every page says.
+        surfaces: which lists are required where.
+        health: how the processes and stores are (`health_lines.look`).
+        is_genuine: whether a checkpoint of the audit log has a right signature
+            (`custodian.verifying.checkpoint_verifier`).
         client_key: key of the digests that sessions are bound to.
     """
 
@@ -63,11 +72,14 @@ class ConsoleParts:
     custodian: Custodian
     lists: Callable[[], Sequence[ListInfo]]
     service_names: Callable[[], dict[ServiceId, str]]
-    verify_audit: Callable[[], tuple[bool, str]]
+    verify_audit: Callable[[], AuditReport]
     templates: Templates
     clock: Clock
     options: ConsoleOptions
     review: ReviewOptions
     secure: bool = False
     demo: bool = False
+    surfaces: Surfaces = field(default_factory=lambda: Surfaces({}))
+    health: Callable[[], Sequence[HealthLine]] = tuple
+    is_genuine: Callable[[Checkpoint], bool] = lambda _: False
     client_key: bytes = field(default=b"", repr=False)

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 
 from safehold.ids import ServerId
 
+ALIVE = dt.timedelta(seconds=30)
+"""Servers that have not said for so long that they run are taken for gone."""
+
 
 @dataclass(frozen=True, slots=True)
 class Server:

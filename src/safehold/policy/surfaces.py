@@ -89,14 +89,19 @@ class SurfaceOptions:
             updated: for each list that is open, when it was last brought up to date.
             now: the present moment.
         """
-        faults = set()
+        found = (self.list_fault(name, updated, now) for name in self.required_lists)
+        return tuple(sorted({fault for fault in found if fault is not None}))
+
+    def list_fault(
+        self, name: str, updated: Mapping[str, dt.datetime], now: dt.datetime
+    ) -> Reason | None:
+        """What is wrong with one list, if it is required here; see `list_faults`."""
         oldest = dt.timedelta(hours=self.max_list_age_hours)
-        for name in self.required_lists:
-            if name not in updated:
-                faults.add(Reason.LIST_MISSING)
-            elif oldest and now - updated[name] > oldest:
-                faults.add(Reason.LIST_STALE)
-        return tuple(sorted(faults))
+        if name not in updated:
+            return Reason.LIST_MISSING
+        if oldest and now - updated[name] > oldest:
+            return Reason.LIST_STALE
+        return None
 
 
 class Surfaces:

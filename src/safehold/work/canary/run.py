@@ -26,7 +26,7 @@ import time
 from collections.abc import Sequence
 
 from safehold.errors import SafeholdError
-from safehold.fleet.model import CanaryResult, Server
+from safehold.fleet.model import ALIVE, CanaryResult, Server
 from safehold.outbox.model import AlarmCode
 from safehold.work.alarms import Alarms
 from safehold.work.canary.door import Door, DoorOptions
@@ -43,9 +43,6 @@ from safehold.work.canary.model import (
 )
 from safehold.work.canary.picture import VARIANTS, CanaryPicture, draw_canary
 from safehold.work.ports import Log, Stop
-
-ALIVE = dt.timedelta(seconds=30)
-"""Within how long a running server has said that it runs."""
 
 LEFT_OVER = dt.timedelta(hours=1)
 """After how long a canary's case is one that was left over."""
