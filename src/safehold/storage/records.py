@@ -16,6 +16,7 @@ from safehold.storage.engine import BEGIN, DatabaseError, database_errors
 from safehold.storage.fleet_store import SqlFleetStore
 from safehold.storage.outbox_store import SqlOutboxStore
 from safehold.storage.schema_audit import write_checks
+from safehold.storage.user_store import SqlUserStore
 
 WRITER_SECONDS = 30.0
 """How long a thread waits for the other writers of its process, where the database is SQLite."""
@@ -30,6 +31,7 @@ class SqlTransaction:
         self.audit = SqlAuditLog(connection)
         self.outbox = SqlOutboxStore(connection)
         self.fleet = SqlFleetStore(connection)
+        self.users = SqlUserStore(connection)
 
 
 class SqlRecords:

@@ -13,6 +13,7 @@ from safehold.testing.audit_log import MemoryAuditLog
 from safehold.testing.case_store import MemoryCases
 from safehold.testing.fleet_store import MemoryFleet
 from safehold.testing.outbox_store import MemoryOutbox
+from safehold.testing.user_store import MemoryUsers
 
 
 @dataclass
@@ -24,6 +25,7 @@ class MemoryTransaction:
     audit: MemoryAuditLog = field(default_factory=MemoryAuditLog)
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
+    users: MemoryUsers = field(default_factory=MemoryUsers)
 
     def copy(self) -> MemoryTransaction:
         """An independent copy."""
@@ -33,6 +35,7 @@ class MemoryTransaction:
             self.audit.copy(),
             self.outbox.copy(),
             self.fleet.copy(),
+            self.users.copy(),
         )
 
 
