@@ -23,7 +23,7 @@ from safehold.hashing.exact import exact_digests
 from safehold.lists.model import Tier
 from safehold.runtime.service import ServiceRuntime
 from safehold.server.compose import server_parts
-from safehold.server.log import json_log
+from safehold.runtime.log import json_log
 from safehold.server.ports import ServerParts
 from safehold.server.serve import Binding, HttpServer
 from safehold.testing.pictures import draw_any

@@ -30,7 +30,7 @@ from safehold.server.errors import (
     RequestError,
 )
 from safehold.server.lists import ListWatch
-from safehold.server.log import json_log
+from safehold.runtime.log import json_log
 from safehold.server.multipart import Form
 from safehold.server.ports import ServerParts
 from safehold.server.problems import KINDS, TITLES, problem

@@ -81,7 +81,7 @@ def here(tmp_path_factory: pytest.TempPathFactory, clock: Stepping) -> Iterator[
         house.add_key("shop")
         house.add_list("partner", {"e1": BLOCKED, "e2": LISTED_TEXT}, Tier.CONFIRMED)
         with (folder.parent / "log").open("w") as log:
-            from safehold.server.log import json_log
+            from safehold.runtime.log import json_log
 
             server = HttpServer(server_parts(runtime, json_log(log)), Binding(port=0))
             thread = threading.Thread(target=server.run)

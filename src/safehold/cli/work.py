@@ -21,7 +21,7 @@ def work(context: typer.Context, home: HomeOption = None) -> int:
     Several may run over one database.
     """
     from safehold.cli.console import note
-    from safehold.server.log import json_log
+    from safehold.runtime.log import json_log
     from safehold.work.compose import work_jobs
     from safehold.work.process import run
 

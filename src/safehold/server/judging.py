@@ -22,7 +22,7 @@ from safehold.policy.surfaces import SurfaceOptions
 from safehold.screening import Examination, Rules, Screened
 from safehold.server.errors import EndingError, ListsUnavailableError
 from safehold.server.lists import ListWatch, OpenLists
-from safehold.server.log import Log
+from safehold.runtime.log import Log
 
 LARGEST_BATCH = 64
 

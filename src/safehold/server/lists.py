@@ -20,7 +20,7 @@ from safehold.hashing.model import PDQ_BYTES, ExactDigests, Orientation, Variant
 from safehold.lists.model import ListInfo
 from safehold.screening import Examination, Screening
 from safehold.server.errors import ListsUnavailableError
-from safehold.server.log import Log
+from safehold.runtime.log import Log
 from safehold.server.ports import ListSource
 
 if TYPE_CHECKING:

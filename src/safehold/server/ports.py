@@ -29,7 +29,7 @@ from safehold.outbox.model import Alarm
 from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import Surfaces
 from safehold.screening import Screening
-from safehold.server.log import Log
+from safehold.runtime.log import Log
 
 if TYPE_CHECKING:
     from safehold.matching.snapshot import Snapshot

@@ -23,7 +23,7 @@ from uvicorn.server import Server
 from safehold.server.app import create_app
 from safehold.server.connection import connections
 from safehold.server.errors import ListenError
-from safehold.server.log import reduce_libraries
+from safehold.runtime.log import reduce_libraries
 from safehold.server.ports import ServerParts
 
 SWITCH_SECONDS = 0.001
