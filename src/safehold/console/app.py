@@ -1,0 +1,266 @@
+"""The console as an ASGI app: bounds, cookies and headers around `dispatch`."""
+
+from __future__ import annotations
+
+import functools
+import secrets
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+
+import anyio
+import anyio.to_thread
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from safehold.console.bodies import Fields, read_form, read_query
+from safehold.console.dispatch import Answer, Call, Console
+from safehold.console.errors import (
+    BodyTimeoutError,
+    BodyTooLargeError,
+    MethodError,
+    PageMissingError,
+)
+from safehold.console.ports import ConsoleParts
+from safehold.console.routing import RouteTable
+from safehold.console.security import (
+    FOR_EVER,
+    FORM_COOKIE,
+    KEPT_COOKIE,
+    NO_STORE,
+    SESSION_COOKIE,
+    Origins,
+    came_by_link,
+    client_address,
+    client_digest,
+    cookie_name,
+    may_be_fetched,
+    security_headers,
+    set_cookie,
+)
+from safehold.console.static_files import PREFIX, StaticFiles
+from safehold.console.visit import Reply, Route, Visit
+from safehold.errors import SafeholdError
+from safehold.runtime.log import Log
+
+THREADS = 32
+"""Pages that are made at one time."""
+
+ANSWER_SECONDS = 120.0
+"""After how long nobody waits for a page any more; the custodian's own bounds are shorter."""
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+
+class ConsoleApp:
+    """Answers HTTP requests."""
+
+    def __init__(
+        self,
+        parts: ConsoleParts,
+        origins: Origins,
+        log: Log,
+        routes: Iterable[Route],
+        *,
+        static: StaticFiles | None = None,
+        behind_proxy: bool = False,
+    ) -> None:
+        """`static`: the same files as the templates name."""
+        self._parts = parts
+        self._origins = origins
+        self._log = log
+        self._routes = RouteTable(routes)
+        self._static = static or StaticFiles()
+        self._behind_proxy = behind_proxy
+        self._console = Console(parts)
+        self._threads = anyio.CapacityLimiter(THREADS)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            return
+        request = Request(scope, receive)
+        began = time.monotonic()
+        try:
+            done = await self._done(request)
+        except ClientDisconnect:
+            return
+        number = secrets.token_hex(8)
+        for name, value in security_headers(self._parts.secure).items():
+            done.response.headers[name] = value
+        done.response.headers["X-Request-Id"] = number
+        self._say(done, number, time.monotonic() - began)
+        await _sent(done.response, request.method == "HEAD")(scope, receive, send)
+
+    def _say(self, done: _Done, number: str, seconds: float) -> None:
+        answer = done.answer
+        fields = {
+            "request": number,
+            "route": done.route,
+            "status": done.response.status_code,
+            "seconds": round(seconds, 4),
+            "user": answer.user_id if answer else "",
+        }
+        if answer and answer.error:
+            self._log.error("page_failed", **fields, exception=answer.error)
+        else:
+            self._log.info("page", **fields)
+
+    async def _done(self, request: Request) -> _Done:
+        headers = request.headers
+        if not self._origins.knows_host(headers.get("host", "")):
+            return _Done("wrong_host", _plain(421, "This is not the address of the console."))
+        read = request.method in ("GET", "HEAD")
+        if read and not may_be_fetched(headers):
+            return _Done("cross_site", _plain(403, "Other sites can load nothing from here."))
+        if read and request.url.path.startswith(PREFIX) and (file := self._file(request)):
+            return _Done("static", file)
+        route, path = self._route(request)
+        if read and route.permission is not None and came_by_link(headers):
+            return _Done("by_link", self._again(request))
+        form: Fields = {}
+        query: Mapping[str, str] = {}
+        try:
+            query = read_query(request.url.query)
+            if route.method == "POST":
+                body = await self._body(request)
+                kind = headers.get("content-type", "")
+                form = read_form(body, kind, streams=route.streams)
+        except SafeholdError as error:
+            route = _refusal(error, route)
+        call = self._call(request, route, path, query, form)
+        work = functools.partial(self._console.answer, call)
+        try:
+            with anyio.fail_after(ANSWER_SECONDS):
+                answer = await anyio.to_thread.run_sync(
+                    work, limiter=self._threads, abandon_on_cancel=True
+                )
+        except TimeoutError:
+            return _Done(route.name, _plain(503, "The console has too much to do just now."))
+        return _Done(route.name, self._response(answer), answer)
+
+    def _route(self, request: Request) -> tuple[Route, Mapping[str, str]]:
+        routes, path = self._routes.find(request.url.path)
+        method = "GET" if request.method == "HEAD" else request.method
+        if method in routes:
+            return routes[method], path
+        if not routes:
+            return _refusal(PageMissingError()), {}
+        allowed = sorted({*routes, *(["HEAD"] if "GET" in routes else [])})
+        return _refusal(MethodError(tuple(allowed))), {}
+
+    def _file(self, request: Request) -> Response | None:
+        found = self._static.find(request.url.path)
+        if found is None:
+            return None
+        content, kind, present = found
+        cached = {"Cache-Control": FOR_EVER if present else NO_STORE}
+        return Response(content, media_type=kind, headers=cached)
+
+    def _again(self, request: Request) -> Response:
+        """Have the browser ask once more by itself, now with the cookies that are `Strict`."""
+        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+        return Response(
+            b"", media_type="text/html", headers={"Refresh": f"0;url={here}"} | _NOT_KEPT
+        )
+
+    async def _body(self, request: Request) -> bytes:
+        """The body. Raises `BodyTooLargeError` or `BodyTimeoutError`."""
+        options = self._parts.options
+        body = bytearray()
+        try:
+            with anyio.fail_after(options.request_seconds):
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > options.max_form_bytes:
+                        raise BodyTooLargeError
+        except TimeoutError:
+            raise BodyTimeoutError from None
+        return bytes(body)
+
+    def _call(
+        self,
+        request: Request,
+        route: Route,
+        path: Mapping[str, str],
+        query: Mapping[str, str],
+        form: Fields,
+    ) -> Call:
+        headers, secure = request.headers, self._parts.secure
+        peer = request.client.host if request.client else ""
+        forwarded = headers.get("x-forwarded-for", "")
+        address = client_address(peer, forwarded, self._behind_proxy)
+        bound = address if self._parts.options.bind_address else ""
+        cookies = {
+            name: request.cookies.get(cookie_name(name, secure), "")
+            for name in (SESSION_COOKIE, FORM_COOKIE, KEPT_COOKIE)
+        }
+        return Call(
+            route=route,
+            path=path,
+            query=query,
+            form=form,
+            given_csrf=headers.get("x-csrf", ""),
+            token=cookies[SESSION_COOKIE],
+            form_token=cookies[FORM_COOKIE],
+            kept=cookies[KEPT_COOKIE],
+            client=client_digest(self._parts.client_key, headers.get("user-agent", ""), bound),
+            address=address,
+            languages=headers.get("accept-language", ""),
+            location=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            own_page=self._origins.is_own(headers),
+        )
+
+    def _response(self, answer: Answer) -> Response:
+        reply, secure = answer.reply, self._parts.secure
+        response = Response(reply.body, reply.status, media_type=reply.media_type)
+        for name, value in reply.headers.items():
+            response.headers[name] = value
+        response.headers["Cache-Control"] = NO_STORE
+        cookies = {
+            SESSION_COOKIE: reply.cookie,
+            FORM_COOKIE: answer.form_token,
+            KEPT_COOKIE: reply.kept,
+        }
+        for cookie, token in cookies.items():
+            if token is not None:
+                response.headers.append("Set-Cookie", set_cookie(cookie, token, secure))
+        if reply.cookie == "":
+            response.headers["Clear-Site-Data"] = '"cache"'
+        return response
+
+
+_NOT_KEPT = {"Cache-Control": NO_STORE}
+
+
+@dataclass(frozen=True, slots=True)
+class _Done:
+    """What came of a request: the name of its route, the response, and the page's answer."""
+
+    route: str
+    response: Response
+    answer: Answer | None = None
+
+
+def _refusal(error: SafeholdError, route: Route | None = None) -> Route:
+    """A route that answers with an error, in the visitor's language and the console's form."""
+
+    def handler(visit: Visit) -> Reply:
+        raise error
+
+    streams = route.streams if route else False
+    return Route("GET", "", route.name if route else error.code, None, handler, streams)
+
+
+def _plain(status: int, text: str) -> Response:
+    return Response(text, status, headers=_NOT_KEPT, media_type="text/plain")
+
+
+def _sent(response: Response, head: bool) -> Response:
+    """The response to a HEAD is the one to a GET, without its body (RFC 9110, section 9.3.2)."""
+    if head:
+        response.body = b""
+    return response

@@ -1,0 +1,47 @@
+"""What a page says after something was done: `?done=CODE` in its address, a text from here.
+
+Only these codes show anything, so an address cannot put words into a page.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from safehold.console.catalog import mark
+
+FLASHES: Mapping[str, str] = MappingProxyType(
+    {
+        "signed_out": mark("You are signed out."),
+        "saved": mark("Saved."),
+        "password_changed": mark("Your password is changed; all other sessions have ended."),
+        "passkey_added": mark("The passkey is added."),
+        "passkey_removed": mark("The passkey is removed."),
+        "totp_added": mark("The authenticator app is set up."),
+        "session_ended": mark("The session has ended."),
+        "sessions_ended": mark("All other sessions have ended."),
+        "user_added": mark("The user is added."),
+        "user_reset": mark("The user has to set up the account anew."),
+        "user_disabled": mark("The user can no longer sign in."),
+        "user_enabled": mark("The user can sign in again."),
+        "roles_changed": mark("The roles are changed."),
+        "taken": mark("The case is yours until you decide it, pass it on or the lock ends."),
+        "released": mark("The case is free for others."),
+        "passed": mark("The case is left to somebody else."),
+        "confirmed": mark("The case is confirmed."),
+        "cleared": mark("The case is cleared."),
+        "escalated": mark("The case is escalated."),
+        "need_more": mark("The case waits for more to go on."),
+        "noted": mark("The note is added."),
+        "group_decided": mark("The group is decided."),
+        "split": mark("The case no longer belongs to the group."),
+        "proposed": mark("Proposed. Somebody else has to approve it."),
+        "approved": mark("Approved."),
+        "refused": mark("Refused."),
+        "withdrawn": mark("Withdrawn."),
+        "hold_set": mark("The legal hold stands."),
+        "hold_lifted": mark("The legal hold is lifted."),
+        "queue_empty": mark("No case is waiting for you."),
+        "view_ended": mark("The view has ended."),
+    }
+)
