@@ -30,7 +30,10 @@ class CaseStore(Protocol):
         ...
 
     def update(self, case: Case) -> None:
-        """Write what can change: state, queue, verdict, updated, deadline, cleared, canary, pdq."""
+        """Write what can change: all but ids, content, surface and `opened`.
+
+        A case whose key was destroyed gets another recipient and key name.
+        """
         ...
 
     def find(self, case_id: CaseId, *, lock: bool = False) -> Case | None:
@@ -85,6 +88,10 @@ class CaseStore(Protocol):
 
     def evidence(self, case_id: CaseId) -> Sequence[Evidence]:
         """A case's evidence, in order of time."""
+        ...
+
+    def remove_evidence(self, case_id: CaseId) -> int:
+        """Remove the rows of a case's evidence, whose objects are destroyed; how many."""
         ...
 
     def all_evidence(self) -> Iterator[Evidence]:

@@ -54,6 +54,9 @@ class Attention(enum.StrEnum):
     APPEALED = "appealed"
     """An uploader's appeal has opened it again: to somebody else than who decided."""
 
+    UNDONE = "undone"
+    """Two people have undone a decision."""
+
     ESCALATED = "escalated"
     """Somebody asked for a colleague with more experience."""
 

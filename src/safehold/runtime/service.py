@@ -37,6 +37,9 @@ if TYPE_CHECKING:
     from safehold.accounts.authenticator import Authenticator
     from safehold.accounts.service import AccountService
     from safehold.cases.records import Records
+    from safehold.cases.review.parts import ReviewParts
+    from safehold.cases.review.service import ReviewService
+    from safehold.cases.review.views import ViewService
     from safehold.vault.interface import KeyStore
 
 ROOM_SECONDS = 2.0
@@ -226,6 +229,36 @@ class ServiceRuntime(Runtime):
     def cases(self) -> CaseService:
         """Decisions and deadlines."""
         return CaseService(self.records, self.vault, self.receipt_messages, self.ids, self.clock)
+
+    @functools.cached_property
+    def review_parts(self) -> ReviewParts:
+        """What people's work on cases is joined from."""
+        from safehold.cases.review.parts import ReviewParts
+
+        return ReviewParts(
+            records=self.records,
+            vault=self.vault,
+            officers=self.officers.recipients,
+            receipt_messages=self.receipt_messages,
+            ids=self.ids,
+            clock=self.clock,
+            options=self.settings.review,
+            names=self.names,
+        )
+
+    @functools.cached_property
+    def reviews(self) -> ReviewService:
+        """Locks, decisions, proposals, groups and holds."""
+        from safehold.cases.review.service import ReviewService
+
+        return ReviewService(self.review_parts)
+
+    @functools.cached_property
+    def views(self) -> ViewService:
+        """Looking at evidence."""
+        from safehold.cases.review.views import ViewService
+
+        return ViewService(self.review_parts)
 
 
 class _Room:

@@ -26,8 +26,9 @@ class ReviewStore(Protocol):
     """Locks, views, proposals, notes, holds, groups and figures."""
 
     def queue(self, wanted: QueueFilter, now: dt.datetime) -> Sequence[QueueRow]:
-        """Cases in the order that is wanted, without canaries; locks that have expired count
-        as none.
+        """Cases in the order that is wanted, without canaries.
+
+        Locks that have expired count as none.
         """
         ...
 
@@ -36,8 +37,10 @@ class ReviewStore(Protocol):
         ...
 
     def lock(self, lock: CaseLock) -> CaseLock:
-        """Lock a case, or lengthen one's own lock; returns the lock that stands afterwards,
-        which is another's where that has not expired at `lock.since`.
+        """Lock a case, or lengthen one's own lock.
+
+        Returns the lock that stands afterwards, which is another's where that has not expired
+        at `lock.since`.
         """
         ...
 
@@ -75,6 +78,10 @@ class ReviewStore(Protocol):
 
     def views_by(self, user_id: UserId, since: dt.datetime) -> Sequence[View]:
         """Somebody's views since a moment, in order of time."""
+        ...
+
+    def stale_views(self, now: dt.datetime, limit: int) -> Sequence[View]:
+        """Views whose `until` has come and that have not ended, the longest over first."""
         ...
 
     def add_proposal(self, proposal: Proposal) -> None:
@@ -151,6 +158,10 @@ class ReviewStore(Protocol):
 
     def cases_of(self, case_ids: Sequence[CaseId]) -> Sequence[Case]:
         """Several cases at once, by id; those that are not there are left out."""
+        ...
+
+    def others(self, case_id: CaseId, limit: int) -> Sequence[Case]:
+        """Other cases of the service in which an uploader of this one occurs, newest first."""
         ...
 
     def figures(self, since: dt.datetime, until: dt.datetime) -> Figures:

@@ -1,0 +1,81 @@
+"""All that the page of a case shows, read in few questions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from safehold.audit.model import Event
+from safehold.cases.model import (
+    Case,
+    CaseState,
+    DecisionRecord,
+    Evidence,
+    Occurrence,
+    Queue,
+    Statement,
+)
+from safehold.cases.review.model import CaseLock, LegalHold, Note, Proposal, View
+from safehold.ids import CaseId
+
+
+@dataclass(frozen=True, slots=True)
+class OtherCase:
+    """Another case of the same service that has to do with this one.
+
+    Attributes:
+        case_id, state, queue, opened: of that case.
+        same_uploader: whether an uploader of this case occurs in it.
+    """
+
+    case_id: CaseId
+    state: CaseState
+    queue: Queue
+    opened: dt.datetime
+    same_uploader: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Dossier:
+    """A case and what is known without looking.
+
+    Attributes:
+        case: the case.
+        lock: who works on it, or None.
+        evidence, occurrences, decisions, statements, notes, proposals, holds, views: what
+            belongs to it, in order of time.
+        events: its audit events, in order.
+        matches: what policy's decisions name as matches (`intake.recorder.match_json`), each
+            once: exact ones first, then the nearest.
+        others: cases in which an uploader of this one occurs, the newest first.
+        group: cases with nearly the same picture, without this one, the nearest first.
+        claims: claims of provenance.
+        needs_view: whether to confirm it, this user has to look first. A clearing always does.
+        looked: whether this user has looked since its evidence last changed.
+        clear_needs_two: whether one person alone cannot clear it.
+        may_decide: whether this user may decide it now, their lock and their look apart.
+        why_not: a code why not (`rules.WhyNot`); empty where they may.
+    """
+
+    case: Case
+    lock: CaseLock | None
+    evidence: Sequence[Evidence]
+    occurrences: Sequence[Occurrence]
+    decisions: Sequence[DecisionRecord]
+    statements: Sequence[Statement]
+    notes: Sequence[Note]
+    proposals: Sequence[Proposal]
+    holds: Sequence[LegalHold]
+    views: Sequence[View]
+    events: Sequence[Event]
+    matches: tuple[Mapping[str, Any], ...]
+    others: tuple[OtherCase, ...]
+    group: tuple[CaseId, ...]
+    claims: tuple[Mapping[str, Any], ...]
+    needs_view: bool
+    looked: bool
+    clear_needs_two: bool
+    may_decide: bool
+    why_not: str

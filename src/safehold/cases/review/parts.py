@@ -1,0 +1,45 @@
+"""What review needs, joined by the composition root."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from safehold.cases.names import KeyedNames
+from safehold.cases.notify import ReceiptMessages
+from safehold.cases.records import Records
+from safehold.cases.review.model import ReviewOptions
+from safehold.clock import Clock
+from safehold.ids import CaseId, IdMaker
+from safehold.vault.vault import Vault
+
+
+def never_reported(case_id: CaseId) -> bool:
+    """No report of the case was sent."""
+    return False
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewParts:
+    """Stores, keys and settings of review.
+
+    Attributes:
+        records: cases, people's work on them, audit log and outbox.
+        vault: original bytes and wrapped keys; nothing is opened here.
+        officers: gives the officers' recipients, to whom a fresh case key is wrapped.
+        receipt_messages: webhooks of a receipt.
+        ids, clock: new ids, the present moment.
+        options: bounds and choices.
+        names: keyed names, of which a fresh case key gets one.
+        reported: whether a report of a case was sent; then its decision is not undone any more.
+    """
+
+    records: Records
+    vault: Vault
+    officers: Callable[[], Sequence[str]]
+    receipt_messages: ReceiptMessages
+    ids: IdMaker
+    clock: Clock
+    options: ReviewOptions
+    names: KeyedNames
+    reported: Callable[[CaseId], bool] = never_reported
