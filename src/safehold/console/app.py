@@ -5,14 +5,14 @@ from __future__ import annotations
 import functools
 import secrets
 import time
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, BinaryIO
 
 import anyio
 import anyio.to_thread
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from safehold.console.bodies import Fields, read_form, read_query
 from safehold.console.dispatch import Answer, Call, Console
@@ -46,6 +46,9 @@ from safehold.runtime.log import Log
 
 THREADS = 32
 """Pages that are made at one time."""
+
+PIECE_BYTES = 256 * 1024
+"""Bytes of a file that are read at one time."""
 
 ANSWER_SECONDS = 120.0
 """After how long nobody waits for a page any more; the custodian's own bounds are shorter."""
@@ -216,7 +219,12 @@ class ConsoleApp:
 
     def _response(self, answer: Answer) -> Response:
         reply, secure = answer.reply, self._parts.secure
-        response = Response(reply.body, reply.status, media_type=reply.media_type)
+        response: Response
+        if reply.file is not None:
+            pieces = _pieces(reply.file)
+            response = StreamingResponse(pieces, reply.status, media_type=reply.media_type)
+        else:
+            response = Response(reply.body, reply.status, media_type=reply.media_type)
         for name, value in reply.headers.items():
             response.headers[name] = value
         response.headers["Cache-Control"] = NO_STORE
@@ -257,6 +265,15 @@ def _refusal(error: SafeholdError, route: Route | None = None) -> Route:
 
 def _plain(status: int, text: str) -> Response:
     return Response(text, status, headers=_NOT_KEPT, media_type="text/plain")
+
+
+async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
+    """A file's content from where it stands; the file is closed, also when nobody reads on."""
+    try:
+        while piece := await anyio.to_thread.run_sync(file.read, PIECE_BYTES):
+            yield piece
+    finally:
+        file.close()
 
 
 def _sent(response: Response, head: bool) -> Response:

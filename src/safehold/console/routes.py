@@ -7,9 +7,11 @@ from safehold.console.pages import (
     approvals,
     audit,
     case,
+    decide,
     figures,
     group,
     health,
+    holds,
     home,
     lists,
     queue,
@@ -17,6 +19,7 @@ from safehold.console.pages import (
     signin,
     users,
     views,
+    words,
 )
 from safehold.console.visit import Route
 
@@ -27,9 +30,12 @@ ROUTES: tuple[Route, ...] = (
     *users.ROUTES,
     *queue.ROUTES,
     *case.ROUTES,
+    *decide.ROUTES,
+    *words.ROUTES,
     *views.ROUTES,
     *group.ROUTES,
     *approvals.ROUTES,
+    *holds.ROUTES,
     *lists.ROUTES,
     *audit.ROUTES,
     *figures.ROUTES,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from safehold.users.model import Session, User
 from safehold.users.roles import Permission, permissions
@@ -31,6 +31,8 @@ class Reply:
             added.
         cookie: a new session token for the cookie; "" to remove it; None to leave it.
         kept: what the browser keeps while somebody is at an identity provider; "" to remove it.
+        file: a file that is sent in place of `body`, piece by piece from where it stands, and
+            closed afterwards; or None.
     """
 
     body: bytes
@@ -39,6 +41,7 @@ class Reply:
     headers: Mapping[str, str] = field(default_factory=dict)
     cookie: str | None = None
     kept: str | None = None
+    file: BinaryIO | None = None
 
 
 @dataclass(frozen=True, slots=True)
