@@ -113,7 +113,11 @@ def sign_in_provider_back(visit: Visit) -> Reply:
     except SignInError as error:
         reply = asked_again(visit, "sign_in.html", error, "password", **_first(visit))
         return dataclasses.replace(reply, kept="")
-    return dataclasses.replace(_go(visit, visit.url("sign_in_factor"), token), kept="")
+    # The session's cookie does not come along while another site's redirect is followed: the
+    # browser goes on from a page of the console itself.
+    address = visit.url("sign_in_factor")
+    page = visit.page("sign_in_back.html", address=address)
+    return dataclasses.replace(page, headers={"Refresh": f"0;url={address}"}, cookie=token, kept="")
 
 
 # The second factor
@@ -275,10 +279,7 @@ def _with_password(visit: Visit, page: Callable[[], Reply]) -> Reply:
     user = _at(visit, Stage.SETUP)
     if user is None or not user.password:
         return visit.redirect(visit.url("set_up"))
-    try:
-        return page()
-    except SessionError:
-        return visit.redirect(visit.url("set_up"))
+    return page()
 
 
 _NONE = None
