@@ -81,6 +81,9 @@ _COUNT_FAILURES = sa.select(sa.func.count()).where(
     sign_in_failures.c.subject == sa.bindparam("of_subject"),
     sign_in_failures.c.at >= sa.bindparam("since"),
 )
+_LAST_FAILURE = sa.select(sa.func.max(sign_in_failures.c.at)).where(
+    sign_in_failures.c.subject == sa.bindparam("of_subject")
+)
 _FORGET_FAILURES = sa.delete(sign_in_failures).where(
     sign_in_failures.c.failure_id.in_(
         sa.select(sign_in_failures.c.failure_id)
@@ -194,6 +197,10 @@ class SqlUserStore:
         """How many sign-ins failed for a keyed subject (an address, a name) since a moment."""
         values = {"of_subject": subject, "since": since}
         return int(self._connection.scalar(_COUNT_FAILURES, values) or 0)
+
+    def last_failure(self, subject: bytes) -> dt.datetime | None:
+        """When a sign-in last failed for a keyed subject, if that is not forgotten."""
+        return self._connection.scalar(_LAST_FAILURE, {"of_subject": subject})
 
     def add_failure(self, subject: bytes, at: dt.datetime) -> None:
         """Count a failed sign-in for a keyed subject (16 bytes)."""

@@ -143,6 +143,10 @@ class MemoryUsers:
         """How many sign-ins failed for a keyed subject (an address, a name) since a moment."""
         return sum(each == subject and at >= since for each, at in self._failures)
 
+    def last_failure(self, subject: bytes) -> dt.datetime | None:
+        """When a sign-in last failed for a keyed subject, if that is not forgotten."""
+        return max((at for each, at in self._failures if each == subject), default=None)
+
     def add_failure(self, subject: bytes, at: dt.datetime) -> None:
         """Count a failed sign-in for a keyed subject (16 bytes)."""
         self._failures.append((subject, at))

@@ -89,6 +89,10 @@ class UserStore(Protocol):
         """How many sign-ins failed for a keyed subject (an address, a name) since a moment."""
         ...
 
+    def last_failure(self, subject: bytes) -> dt.datetime | None:
+        """When a sign-in last failed for a keyed subject, if that is not forgotten."""
+        ...
+
     def add_failure(self, subject: bytes, at: dt.datetime) -> None:
         """Count a failed sign-in for a keyed subject (16 bytes)."""
         ...
