@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from markupsafe import Markup
 
@@ -21,6 +22,9 @@ MARGIN_LEFT = 44
 MARGIN_BELOW = 26
 MAX_LABEL = 26
 """Characters of a label; what is longer is cut here and whole in the table."""
+
+NAME_HEIGHT = 14.0
+"""How far apart the names of two lines stand."""
 
 MARKS = 7
 """About how many days are named below a line."""
@@ -125,33 +129,32 @@ def lines(lines: Sequence[Line], places: Sequence[str], spoken: Spoken) -> Marku
                     '<text class="chart-value" x="{}" y="{}" text-anchor="middle">{}</text>'
                 ).format(_round(MARGIN_LEFT + place * step), PLOT_HEIGHT + 20, name)
             )
-    for number, line in enumerate(lines):
-        points = [
-            (_round(MARGIN_LEFT + place * step), _height(value, top))
+    names = _apart([_height(line.values[-1] if line.values else 0.0, top) for line in lines])
+    for line, name_at in zip(lines, names, strict=True):
+        drawn = " ".join(
+            f"{_round(MARGIN_LEFT + place * step)},{_height(value, top)}"
             for place, value in enumerate(line.values)
-        ]
-        drawn = " ".join(f"{x},{y}" for x, y in points)
-        parts.append(
-            Markup('<polyline class="chart-line {}" points="{}"/>').format(line.style, drawn)
         )
-        if points:
-            parts.append(
-                Markup('<text class="chart-label" x="{}" y="{}">{}</text>').format(
-                    right + 6, _round(_name_height(points, lines, number, top)), _cut(line.name, 12)
-                )
-            )
+        parts.append(
+            Markup(
+                '<polyline class="chart-line {}" points="{}"/>'
+                '<text class="chart-label" x="{}" y="{}">{}</text>'
+            ).format(line.style, drawn, right + 6, _round(name_at + 4), _cut(line.name, 12))
+        )
     return _svg(PLOT_HEIGHT + MARGIN_BELOW, spoken, parts)
 
 
-def _name_height(
-    points: Sequence[tuple[float, float]], lines: Sequence[Line], number: int, top: float
-) -> float:
-    """Where the name of a line stands: at its end, but not over the name of another."""
-    ends = sorted(range(len(lines)), key=lambda n: (_height(lines[n].values[-1], top), n))
-    rank = ends.index(number)
-    least = min(_height(lines[n].values[-1], top) for n in ends)
-    most = PLOT_HEIGHT - 14.0 * (len(lines) - 1)
-    return max(points[-1][1], min(least, most) + 14.0 * rank) + 4
+def _apart(ends: Sequence[float]) -> list[float]:
+    """Where names stand: each at the end of its line, as far as they are not over one another."""
+    order = sorted(range(len(ends)), key=lambda number: ends[number])
+    placed = list(ends)
+    for before, after in pairwise(order):
+        placed[after] = max(placed[after], placed[before] + NAME_HEIGHT)
+    lowest = float(PLOT_HEIGHT)
+    for number in reversed(order):
+        placed[number] = min(placed[number], lowest)
+        lowest = placed[number] - NAME_HEIGHT
+    return placed
 
 
 def _rect(style: str, top: float, length: float) -> Markup:
