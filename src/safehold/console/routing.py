@@ -51,7 +51,8 @@ class RouteTable:
         """Address of a route.
 
         Values that its path does not name go into the query; those that are None or empty are
-        left out there. Raises KeyError for a route that does not exist or a part of the path that is missing.
+        left out there. Raises KeyError for a route that does not exist, or for a part of the
+        path that is missing.
         """
         path = self._named[name].path
         rest = dict(values or {})

@@ -51,13 +51,15 @@ class Environment:
     def render(self, template: str, visit: Visit, values: dict[str, Any]) -> bytes:
         """A page as UTF-8.
 
-        Templates and their macros know, beside `values`: `visit`, `t`, `n`, `number`, `label`
+        Templates, and macros that are imported `with context`, know beside `values`: `visit`, `t`, `n`, `number`, `label`
         (a code in words), `may` (a `Permission` or its name), `csrf` (the hidden field of
         forms), `csrf_token`, `moment`, `ago`, `url`, `has_route`, `static`, `nav` (entries of
         the navigation) and `flash` (the text of `?done=CODE`, or "").
         """
-        made = self._jinja.get_template(template, globals=self._names(visit))
-        return made.render(values).encode("utf-8")
+        # As values, never as Jinja's globals: a template that is loaded already shares those with
+        # every other thread, and one visitor's token would stand in another's page.
+        made = self._jinja.get_template(template)
+        return made.render({**self._names(visit), **values}).encode("utf-8")
 
     def _names(self, visit: Visit) -> dict[str, Any]:
         catalog = visit.catalog
