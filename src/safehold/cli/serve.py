@@ -81,20 +81,28 @@ def custodian(
     """
     from safehold.cli.console import note
     from safehold.custodian.compose import addresses, local_custodian
-    from safehold.custodian.server import run
+    from safehold.custodian.server import ServeOptions, run
 
     with open_service(context, home) as runtime:
         file = officer_key or runtime.home.folder / "officer.key"
         made = local_custodian(runtime, [officer_identity(file, passphrase_file)])
+        # One more than may wait, who is told so.
+        options = ServeOptions(preview_threads=runtime.settings.previews.waiting + 1)
         stop = until_told()
 
         def log(call: str, code: str) -> None:
             with contextlib.suppress(OSError):  # a full disk keeps nobody from evidence
                 print(f"custodian: {call} {code}", file=sys.stderr)
 
-        run(
-            made, addresses(runtime), stop, log=log, ready=lambda _: note("The custodian is ready.")
-        )
+        with contextlib.closing(made):
+            run(
+                made,
+                addresses(runtime),
+                stop,
+                options,
+                log=log,
+                ready=lambda _: note("The custodian is ready."),
+            )
 
 
 def officer_identity(file: Path, passphrase_file: Path | None) -> Identity:

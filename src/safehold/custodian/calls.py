@@ -7,12 +7,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from safehold.custodian.interface import Access, Custodian, RequestError
+from safehold.custodian.interface import Access, Custodian, PreviewWish, RequestError
 from safehold.custodian.protocol import MAX_KEYS, VERSION
 from safehold.vault.sealing import Writer
 
-WITH_BYTES = frozenset({"sign", "open_sealed"})
+WITH_BYTES = frozenset({"sign", "open_sealed", "words"})
 """Calls that a binary frame belongs to."""
+
+PREVIEW = "preview"
+"""The call that may take long."""
 
 _Handler = Callable[[Custodian, "Call"], Mapping[str, Any]]
 
@@ -37,6 +40,13 @@ class Call:
         """An argument that is a text. Raises `RequestError`."""
         value = self.arguments.get(name)
         if not isinstance(value, str):
+            raise RequestError
+        return value
+
+    def number(self, name: str) -> int:
+        """An argument that is a whole number. Raises `RequestError`."""
+        value = self.arguments.get(name)
+        if not isinstance(value, int) or isinstance(value, bool):
             raise RequestError
         return value
 
@@ -84,6 +94,25 @@ def _check(custodian: Custodian, call: Call) -> Mapping[str, Any]:
     return {"sha256": checked.sha256.hex(), "size": checked.size}
 
 
+def _preview(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    wish = PreviewWish(
+        view_id=call.text("view_id"),
+        level=call.text("level"),
+        side=call.number("side"),
+        still=call.number("still"),
+        stills=call.number("stills"),
+        mark=call.text("mark"),
+    )
+    made = custodian.preview(call.access(), call.text("object_name"), wish, call.output)
+    return dataclasses.asdict(made)
+
+
+def _words(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    told = custodian.words(call.access(), call.content).encode("utf-8")
+    call.output.write(told)
+    return {"size": len(told)}
+
+
 def _export(custodian: Custodian, call: Call) -> Mapping[str, Any]:
     name, recipient = call.text("object_name"), call.text("recipient")
     return {"size": custodian.export(call.access(), name, recipient, call.output)}
@@ -109,6 +138,8 @@ _HANDLERS: dict[str, _Handler] = {
     "public_key": _public_key,
     "sign": _sign,
     "check": _check,
+    PREVIEW: _preview,
+    "words": _words,
     "export": _export,
     "open_sealed": _open_sealed,
     "rewrap": _rewrap,

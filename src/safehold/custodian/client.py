@@ -14,6 +14,8 @@ from safehold.custodian.interface import (
     Access,
     Checked,
     CustodianAwayError,
+    Previewed,
+    PreviewWish,
     RequestError,
     Rewrapped,
     Status,
@@ -34,6 +36,8 @@ from safehold.vault.sealing import Writer
 T = TypeVar("T")
 
 TIMEOUT_SECONDS = 30.0
+PREVIEW_SECONDS = 60.0
+"""How much longer a preview is waited for: first for a worker, then for the picture."""
 
 
 class CustodianClient:
@@ -74,6 +78,28 @@ class CustodianClient:
         found = self._call({"call": "check", "object_name": object_name, **asdict(access)})
         return Checked(_bytes(found, "sha256"), _get(found, "size", int))
 
+    def preview(
+        self, access: Access, object_name: str, wish: PreviewWish, output: Writer
+    ) -> Previewed:
+        """See `Custodian.preview`."""
+        request = {"call": "preview", "object_name": object_name, **asdict(wish)}
+        found = self._call({**request, **asdict(access)}, output=output, seconds=PREVIEW_SECONDS)
+        return Previewed(
+            size=_get(found, "size", int),
+            stills=_get(found, "stills", int),
+            frames=_get(found, "frames", int),
+            whole=_get(found, "whole", bool),
+        )
+
+    def words(self, access: Access, sealed: bytes) -> str:
+        """See `Custodian.words`."""
+        pieces = _Pieces()
+        self._call({"call": "words", **asdict(access)}, sealed, output=pieces)
+        try:
+            return pieces.content.decode("utf-8")
+        except UnicodeDecodeError:
+            raise RequestError("The custodian's answer cannot be understood.") from None
+
     def export(self, access: Access, object_name: str, recipient: str, output: Writer) -> int:
         """See `Custodian.export`."""
         request = {"call": "export", "object_name": object_name, "recipient": recipient}
@@ -105,11 +131,13 @@ class CustodianClient:
         request: Mapping[str, Any],
         content: bytes | None = None,
         output: Writer | None = None,
+        seconds: float = 0.0,
     ) -> Mapping[str, Any]:
         frames = json_frame({"version": VERSION, **request})
         if content is not None:
             frames += binary_frame(content)
         with _away(), self._connection() as connection, connection.makefile("rb") as stream:
+            connection.settimeout(self._timeout + seconds)
             connection.sendall(frames)
             answer = _answer(stream, output)
         found = answer.get("ok")

@@ -11,6 +11,8 @@ from safehold.audit.model import EventDraft
 from safehold.custodian.address import Address, TlsAddress, TlsFiles, UnixAddress
 from safehold.custodian.client import CustodianClient
 from safehold.custodian.local import CustodianParts, LocalCustodian
+from safehold.custodian.open_views import OpenViews
+from safehold.custodian.previews import Previews
 from safehold.custodian.signing import CheckpointSigner
 from safehold.errors import UsageError
 from safehold.runtime.service import ServiceRuntime
@@ -38,7 +40,7 @@ def custodian_client(runtime: ServiceRuntime) -> CustodianClient:
 
 
 def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> LocalCustodian:
-    """The custodian itself, with the identities of officers.
+    """The custodian itself, with the identities of officers. Who makes it closes it.
 
     Raises:
         CheckpointKeyError, KeyMismatchError: the key that signs checkpoints cannot be opened.
@@ -63,6 +65,8 @@ def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> 
             signer=CheckpointSigner(folder, identities, leads),
             audit=audit,
             clock=runtime.clock,
+            views=OpenViews(runtime.records, runtime.clock),
+            previews=Previews(runtime.settings.previews, runtime.settings.media),
         )
     )
 

@@ -134,6 +134,14 @@ class Checked:
     size: int
 
 
+class CustodianBusyError(CustodianError):
+    """The custodian has too much to do."""
+
+    code = "custodian_busy"
+    default_message = "The custodian has too much to do just now."
+    default_hint = "Try it again; `previews.workers` and `previews.waiting` bound it."
+
+
 class PreviewError(CustodianError):
     """No preview can be made of an original: its type, its size, or its state."""
 
@@ -147,6 +155,7 @@ class NoViewError(CustodianError):
 
     code = "custodian_view"
     default_message = "There is no open view for this preview."
+    default_hint = "Open a view from the case's page; it hides itself again after a while."
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +247,7 @@ class Custodian(Protocol):
     ) -> Previewed:
         """Write a preview of an original to `output`, made anew by a keyless worker.
 
-        Raises `NoViewError`, `PreviewError`, and as `check` does.
+        Raises `NoViewError`, `PreviewError`, `CustodianBusyError`, and as `check` does.
         """
         ...
 

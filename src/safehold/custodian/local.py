@@ -6,6 +6,7 @@ It belongs into a process of its own (`server`); others reach it through `client
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import BinaryIO
@@ -18,6 +19,9 @@ from safehold.custodian.interface import (
     Access,
     Checked,
     CustodianError,
+    NoViewError,
+    Previewed,
+    PreviewWish,
     RequestError,
     Rewrapped,
     RewrapRefusedError,
@@ -25,6 +29,7 @@ from safehold.custodian.interface import (
     UnknownRecipientError,
     check_purpose,
 )
+from safehold.custodian.previews import Previews
 from safehold.custodian.signing import CheckpointSigner
 from safehold.vault.interface import BlobStore, KeyStore, ObjectMissingError, VaultError
 from safehold.vault.naming import is_object_name
@@ -45,6 +50,14 @@ from safehold.vault.vault import wrap
 MAX_WRAPPED_BYTES = 64 * 1024
 """Largest wrapped key that is read: one for 64 officers has about 7 KiB."""
 
+MAX_WORDS_BYTES = 16 * 1024
+"""Longest words that are told: 4,000 characters of any script."""
+
+
+def no_views(access: Access, wish: PreviewWish, object_name: str) -> None:
+    """Where nobody can look at anything. Raises `NoViewError`."""
+    raise NoViewError
+
 
 @dataclass(frozen=True, slots=True)
 class CustodianParts:
@@ -58,6 +71,9 @@ class CustodianParts:
         signer: of checkpoints.
         audit: appends an event; it is on the disk when this returns.
         clock: the present moment.
+        views: raises `NoViewError` unless a view is open for exactly the preview of an object
+            that is asked for, and the audit log says so (`open_views.OpenViews`).
+        previews: has previews made; None where there are to be none.
     """
 
     identities: Sequence[Identity] = field(repr=False)
@@ -68,6 +84,8 @@ class CustodianParts:
     signer: CheckpointSigner
     audit: Callable[[EventDraft], None]
     clock: Clock
+    views: Callable[[Access, PreviewWish, str], None] = no_views
+    previews: Previews | None = None
 
 
 class LocalCustodian:
@@ -104,6 +122,37 @@ class LocalCustodian:
             self._append("custodian.checked", access, object=object_name)
             unseal_stream([identity], stream, hashed)
         return Checked(hashed.digest.digest(), hashed.size)
+
+    def preview(
+        self, access: Access, object_name: str, wish: PreviewWish, output: Writer
+    ) -> Previewed:
+        """See `Custodian.preview`."""
+        parts, name = self._parts, _name(object_name)
+        if parts.previews is None:
+            raise CustodianError("This custodian makes no previews.")
+        request = parts.previews.request(wish)
+        parts.views(access, wish, name)
+        with parts.previews.turn() as turn:
+            parts.views(access, wish, name)  # It may have ended while this waited.
+            identity = self._case_identity(access)
+            with parts.objects.open(name) as stream:
+
+                def opened(plain: Writer) -> None:
+                    unseal_stream([identity], stream, plain)
+
+                shown: dict[str, Detail] = {"level": wish.level, "still": wish.still}
+                self._append("custodian.previewed", access, object=name, view=wish.view_id, **shown)
+                made = turn.make(opened, request)
+        assert made.jpeg is not None
+        output.write(made.jpeg)
+        return Previewed(len(made.jpeg), made.stills, made.frames, made.whole)
+
+    def words(self, access: Access, sealed: bytes) -> str:
+        """See `Custodian.words`."""
+        identity = self._case_identity(access)
+        text = _text_of(unseal([identity], sealed))
+        self._append("custodian.words", access)
+        return text
 
     def export(self, access: Access, object_name: str, recipient: str, output: Writer) -> int:
         """See `Custodian.export`."""
@@ -191,10 +240,32 @@ class LocalCustodian:
                 return known.name or known.recipient
         raise UnknownRecipientError
 
-    def _append(self, kind: str, access: Access, **more: str) -> None:
+    def _append(self, kind: str, access: Access, **more: Detail) -> None:
         data: dict[str, Detail] = {"key": access.key_name, "reason": access.reason, **more}
         now = self._parts.clock.now()
         self._parts.audit(EventDraft(kind, now, access.actor, subject=access.case_id, data=data))
+
+    def close(self) -> None:
+        """End what it started. It opens nothing more for previews."""
+        if self._parts.previews is not None:
+            self._parts.previews.close()
+
+
+def _text_of(content: bytes) -> str:
+    """The text in the JSON of a statement or a note. Raises `DamagedError`."""
+    try:
+        found = json.loads(content)
+    except (ValueError, RecursionError):
+        found = None
+    # An appeal or a flag without words has none.
+    text = found.get("text", "") if isinstance(found, dict) else None
+    if not isinstance(text, str):
+        raise DamagedError("What was sealed holds no words.")
+    # Escapes of JSON can give half a character, which cannot be passed on.
+    told = text.encode("utf-8", "replace")
+    if len(told) > MAX_WORDS_BYTES:
+        raise DamagedError("The words are longer than any that are taken.")
+    return told.decode("utf-8")
 
 
 def _name(name: str) -> str:

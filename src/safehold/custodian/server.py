@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from safehold.custodian.address import Address, TlsAddress, UnixAddress, server_context
-from safehold.custodian.calls import Call, carry_out, needs_bytes
+from safehold.custodian.calls import PREVIEW, Call, carry_out, needs_bytes
 from safehold.custodian.interface import Custodian, CustodianError, RequestError
 from safehold.custodian.protocol import (
     HEADER_BYTES,
@@ -50,7 +50,9 @@ class ServeOptions:
         users: ids of the users whose processes are answered on the Unix socket; empty for the
             custodian's own.
         connections: at one time; above that new ones are closed at once.
-        threads: calls that are carried out at one time.
+        threads: calls that are carried out at one time, previews apart.
+        preview_threads: calls for previews that are carried out or wait at one time; more than
+            `previews.waiting`, so that those beyond are told so.
         request_seconds: within how long a call must have come, and a handshake of TLS.
         write_seconds: how long a caller may take nothing of its answer.
         shutdown_seconds: how long calls that are under way may take when the process ends.
@@ -59,6 +61,7 @@ class ServeOptions:
     users: frozenset[int] = frozenset()
     connections: int = 64
     threads: int = 8
+    preview_threads: int = 18
     request_seconds: float = 10.0
     write_seconds: float = 30.0
     shutdown_seconds: float = 20.0
@@ -106,6 +109,8 @@ class _Server:
         ready: Callable[[Sequence[Address]], None],
     ) -> None:
         self._pool = ThreadPoolExecutor(self._options.threads, "custodian")
+        # Previews wait for workers; other calls, such as those of signatures, go on meanwhile.
+        self._previews = ThreadPoolExecutor(self._options.preview_threads, "preview")
         try:
             async with contextlib.AsyncExitStack() as stack:
                 bound = [await self._listen(address, stack) for address in addresses]
@@ -116,6 +121,7 @@ class _Server:
         finally:
             # Without waiting: a thread that still sends needs this loop to learn of the end.
             self._pool.shutdown(wait=False, cancel_futures=True)
+            self._previews.shutdown(wait=False, cancel_futures=True)
 
     async def _finish(self) -> None:
         """Wait for calls that are under way, within reason."""
@@ -211,7 +217,8 @@ class _Server:
             output.finish()
             return answer
 
-        return await loop.run_in_executor(self._pool, work)
+        threads = self._previews if call.name == PREVIEW else self._pool
+        return await loop.run_in_executor(threads, work)
 
 
 class _CallerLostError(Exception):

@@ -99,7 +99,7 @@ def _tile(
 
 def _places(whole: tuple[int, int], tile: tuple[int, int], size: int) -> Iterator[tuple[int, int]]:
     """Left and top of each repetition; every second row is shifted by half a step."""
-    across, down = tile[0] + 2 * size, tile[1] + 2 * size
+    across, down = tile[0] + 3 * size, tile[1] + 3 * size
     for row, top in enumerate(range(size // 2, whole[1], down)):
         start = size // 2 if row % 2 == 0 else size // 2 - across // 2
         for left in range(start, whole[0], across):
