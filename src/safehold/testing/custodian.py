@@ -17,8 +17,8 @@ from safehold.audit.note import NoteKey
 from safehold.custodian.interface import (
     Access,
     Checked,
-    PreviewError,
     Previewed,
+    PreviewError,
     PreviewWish,
     RequestError,
     Rewrapped,
