@@ -24,6 +24,8 @@ FLASHES: Mapping[str, str] = MappingProxyType(
         "user_reset": mark("The user has to set up the account anew."),
         "user_disabled": mark("The user can no longer sign in."),
         "user_enabled": mark("The user can sign in again."),
+        "user_sessions_ended": mark("The user's sessions have ended."),
+        "set_up": mark("Your account is set up."),
         "roles_changed": mark("The roles are changed."),
         "taken": mark("The case is yours until you decide it, pass it on or the lock ends."),
         "released": mark("The case is free for others."),

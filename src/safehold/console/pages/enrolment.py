@@ -38,7 +38,7 @@ def enrol_totp(visit: Visit, template: str) -> Reply:
         template,
         errors={},
         wait=0,
-        focus="code",
+        focus="",
         # The drawing is made of the secret alone, by the service that checks it.
         drawing=Markup(enrolment.svg),  # noqa: S704
         secret=_in_fours(enrolment.secret),

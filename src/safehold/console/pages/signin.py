@@ -252,7 +252,9 @@ def set_up_totp(visit: Visit) -> Reply:
 
 def set_up_totp_confirm(visit: Visit) -> Reply:
     """Take the first code of the authenticator app."""
-    return _with_password(visit, lambda: confirm_totp(visit, "setup_totp.html", HOME))
+    return _with_password(
+        visit, lambda: confirm_totp(visit, "setup_totp.html", visit.url("account", done="set_up"))
+    )
 
 
 def set_up_passkey(visit: Visit) -> Reply:
@@ -271,7 +273,9 @@ def set_up_passkey_options(visit: Visit) -> Reply:
 
 def set_up_passkey_add(visit: Visit) -> Reply:
     """Take the passkey."""
-    return _with_password(visit, lambda: add_passkey(visit, "setup_passkey.html", HOME))
+    return _with_password(
+        visit, lambda: add_passkey(visit, "setup_passkey.html", visit.url("account", done="set_up"))
+    )
 
 
 def _with_password(visit: Visit, page: Callable[[], Reply]) -> Reply:
