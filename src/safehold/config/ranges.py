@@ -31,6 +31,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "surfaces.threshold": (-1, 64),
     "surfaces.user_per_minute": (-1, math.inf),
     "classifiers.mark": (0, 1),
+    "previews.max_side": (64, 3_200),
 }
 """Smallest and largest value of settings. Any other number must be above zero, and finite."""
 
