@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import shutil
 import threading
@@ -37,6 +38,8 @@ if TYPE_CHECKING:
     from safehold.accounts.authenticator import Authenticator
     from safehold.accounts.service import AccountService
     from safehold.cases.records import Records
+    from safehold.users.service import UserService
+    from safehold.users.sign_in import SignIn
     from safehold.cases.review.parts import ReviewParts
     from safehold.cases.review.service import ReviewService
     from safehold.cases.review.views import ViewService
@@ -159,6 +162,35 @@ class ServiceRuntime(Runtime):
         from safehold.accounts.authenticator import Authenticator
 
         return Authenticator(self.records, self.clock)
+
+    @functools.cached_property
+    def users(self) -> UserService:
+        """People of the console."""
+        from safehold.users.service import UserService
+
+        return UserService(self.records, self.ids, self.clock, self.settings.console)
+
+    @functools.cached_property
+    def sign_in(self) -> SignIn:
+        """Signing in, at the address that the settings name."""
+        return self.sign_in_at(self.settings.console.origin)
+
+    def sign_in_at(self, origin: str) -> SignIn:
+        """Signing in at an address; passkeys and the identity provider are bound to it."""
+        from safehold.users.keys import SignInKeys
+        from safehold.users.passwords import Passwords
+        from safehold.users.sign_in import SignIn, SignInParts
+
+        return SignIn(
+            SignInParts(
+                records=self.records,
+                clock=self.clock,
+                options=dataclasses.replace(self.settings.console, origin=origin),
+                keys=SignInKeys.of(self.digest_key),
+                passwords=Passwords(),
+                outbound=self.settings.outbound,
+            )
+        )
 
     @functools.cached_property
     def log_id(self) -> bytes:

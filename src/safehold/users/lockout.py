@@ -1,5 +1,4 @@
-"""Waiting after failed sign-ins: for each name, whether it is somebody's or nobody's, and for
-each address.
+"""Waiting after failed sign-ins, for each name (somebody's or nobody's) and each address.
 
 The wait of a name doubles with each failure and ends at a longest one, so that guessing costs
 months and a person who mistypes seconds. While it lasts nothing is tried: the right password is

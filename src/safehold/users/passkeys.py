@@ -20,8 +20,7 @@ from webauthn.helpers.structs import (
     UserVerificationRequirement,
 )
 
-from safehold.errors import SafeholdError
-from safehold.users.model import Passkey, User
+from safehold.users.model import Passkey, SignInError, User
 
 CHALLENGE_BYTES = 32
 MOST = 10
@@ -32,7 +31,7 @@ _MALFORMED = (WebAuthnException, ValueError, TypeError, KeyError, AttributeError
 """What reading a response can raise: it comes from a browser and may be anything."""
 
 
-class PasskeyError(SafeholdError):
+class PasskeyError(SignInError):
     """A passkey that cannot be registered or used here."""
 
     code = "passkey"
