@@ -25,6 +25,7 @@ from typing import Any, cast
 import httpx
 import pytest
 
+from safehold.audit.verify import AuditReport
 from safehold.cases.review.model import ReviewOptions
 from safehold.clock import FixedClock
 from safehold.config.house import ConsoleOptions
@@ -200,7 +201,7 @@ def make_house(routes: Iterable[Route]) -> House:
         custodian=missing,
         lists=lambda: (),
         service_names=dict,
-        verify_audit=lambda: (True, ""),
+        verify_audit=lambda: AuditReport(0, 0, 0, ()),
         templates=environment,
         clock=clock,
         options=ConsoleOptions(),

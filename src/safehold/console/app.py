@@ -143,7 +143,10 @@ class ConsoleApp:
                 )
         except TimeoutError:
             return _Done(route.name, _plain(503, "The console has too much to do just now."))
-        return _Done(route.name, self._response(answer), answer)
+        response = self._response(answer)
+        if response.status_code == 303 and came_by_link(headers):
+            _go_by_page(response)
+        return _Done(route.name, response, answer)
 
     def _route(self, request: Request) -> tuple[Route, Mapping[str, str]]:
         routes, path = self._routes.find(request.url.path)
@@ -221,8 +224,7 @@ class ConsoleApp:
         reply, secure = answer.reply, self._parts.secure
         response: Response
         if reply.file is not None:
-            pieces = _pieces(reply.file)
-            response = StreamingResponse(pieces, reply.status, media_type=reply.media_type)
+            response = _FileResponse(reply.file, reply.status, reply.media_type)
         else:
             response = Response(reply.body, reply.status, media_type=reply.media_type)
         for name, value in reply.headers.items():
@@ -267,13 +269,38 @@ def _plain(status: int, text: str) -> Response:
     return Response(text, status, headers=_NOT_KEPT, media_type="text/plain")
 
 
+class _FileResponse(StreamingResponse):
+    """A file from where it stands, in pieces; it is closed whatever happens."""
+
+    def __init__(self, file: BinaryIO, status: int, media_type: str) -> None:
+        super().__init__(_pieces(file), status, media_type=media_type)
+        self._file = file
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it; to a HEAD only what stands before it."""
+        try:
+            if scope["method"] == "HEAD":
+                await Response(b"", self.status_code, dict(self.headers))(scope, receive, send)
+            else:
+                await super().__call__(scope, receive, send)
+        finally:
+            self._file.close()
+
+
 async def _pieces(file: BinaryIO) -> AsyncIterator[bytes]:
-    """A file's content from where it stands; the file is closed, also when nobody reads on."""
-    try:
-        while piece := await anyio.to_thread.run_sync(file.read, PIECE_BYTES):
-            yield piece
-    finally:
-        file.close()
+    while piece := await anyio.to_thread.run_sync(file.read, PIECE_BYTES):
+        yield piece
+
+
+def _go_by_page(response: Response) -> None:
+    """Go on from a page of the console's own.
+
+    After a redirection that another site began (that of an identity provider), the browser would
+    not send the session's new cookie, which is `SameSite=Strict`.
+    """
+    response.status_code = 200
+    response.headers["Refresh"] = f"0;url={response.headers['Location']}"
+    del response.headers["Location"]
 
 
 def _sent(response: Response, head: bool) -> Response:

@@ -22,7 +22,8 @@ from safehold.users.model import Session, SessionError, Stage, User
 
 CSRF_FIELD = "csrf"
 SIGN_IN = "sign_in"
-"""Name of the route to which everybody goes who may not be here yet."""
+STEPS = {Stage.FACTOR: "sign_in_factor", Stage.SETUP: "set_up"}
+"""Names of the routes to which those go who may not be here yet."""
 
 _FORM_TOKEN_BYTES = 32
 
@@ -95,9 +96,9 @@ class Console:
         visit = self._visit(call, user, session, basis)
         error = ""
         try:
-            reply = self._reply(call, visit, basis)
+            reply = self._reply(call, visit, basis, session)
         except SessionError:
-            reply = self._to_sign_in(call, visit)
+            reply = self._to_sign_in(call, visit, None)
         except SafeholdError as known:
             reply = problem(known, visit, as_json=call.route.streams)
         except Exception as unknown:  # noqa: BLE001 - whatever a page does, the visitor is answered
@@ -135,11 +136,11 @@ class Console:
             kept=call.kept,
         )
 
-    def _reply(self, call: Call, visit: Visit, basis: str) -> Reply:
+    def _reply(self, call: Call, visit: Visit, basis: str, session: Session | None) -> Reply:
         permission = call.route.permission
         if permission is not None:
             if visit.user is None:
-                return self._to_sign_in(call, visit)
+                return self._to_sign_in(call, visit, session)
             if not visit.may(permission):
                 raise ForbiddenError
         if call.route.method == "POST":
@@ -149,9 +150,10 @@ class Console:
                 raise CsrfError
         return call.route.handler(visit)
 
-    def _to_sign_in(self, call: Call, visit: Visit) -> Reply:
-        """To the pages of signing in, and back to this one afterwards where that is a page."""
+    def _to_sign_in(self, call: Call, visit: Visit, session: Session | None) -> Reply:
+        """To the step of signing in, and back to this one afterwards where that is a page."""
         if call.route.streams:
             return problem(SessionError(), visit, as_json=True)
         back = safe_next(call.location, "") if call.route.method == "GET" else ""
-        return visit.redirect(visit.url(SIGN_IN, next="" if back == "/" else back))
+        step = SIGN_IN if session is None else STEPS.get(session.stage, SIGN_IN)
+        return visit.redirect(visit.url(step, next="" if back == "/" else back))

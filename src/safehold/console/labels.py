@@ -1,9 +1,216 @@
-"""Codes in words: no page shows the code of an enumeration as it is."""
+"""Codes in words: no page shows the code of an enumeration as it is.
+
+The words are plain and neutral. Codes of the industry's classification stand as they are: what
+they mean is a matter of training, not of this program.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from safehold.console.catalog import mark
+
+_STATES = {
+    "awaiting_bytes": mark("waits for its bytes"),
+    "open": mark("open"),
+    "confirmed": mark("confirmed"),
+    "cleared": mark("cleared"),
+    "expired": mark("expired"),
+}
+_QUEUES = {"matches": mark("Matches"), "faults": mark("Faults"), "flags": mark("Flags")}
+_TIERS = {
+    "confirmed": mark("confirmed list"),
+    "suspected": mark("suspected list"),
+    "local": mark("list of the house"),
+    "negative": mark("negative list"),
+    "observe": mark("observed only"),
+}
+_ATTENTION = {
+    "more": mark("needs more to go on"),
+    "appealed": mark("appealed"),
+    "escalated": mark("escalated"),
+}
+_ORDERS = {
+    "urgency": mark("most urgent first"),
+    "oldest": mark("oldest first"),
+    "newest": mark("newest first"),
+}
+_URGENCY = {
+    "highest": mark("highest"),
+    "high": mark("high"),
+    "normal": mark("normal"),
+    "low": mark("low"),
+}
+_FOUND = {
+    "block": mark("exact match, blocked"),
+    "hold": mark("held"),
+    "allow": mark("flagged, not held"),
+}
+_VERDICTS = {"block": mark("confirmed"), "hold": mark("held"), "allow": mark("cleared")}
+_NEAR = {
+    "exact": mark("the same bytes"),
+    "same_look": mark("looks the same"),
+    "very_near": mark("very near"),
+    "near": mark("near"),
+    "fairly_near": mark("fairly near"),
+    "far": mark("far"),
+}
+_SIGNALS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "pdq": mark("likeness (PDQ)")}
+_ORIENTATIONS = {
+    "original": mark("as it is"),
+    "rotate90": mark("turned by 90°"),
+    "rotate180": mark("turned by 180°"),
+    "rotate270": mark("turned by 270°"),
+    "flip_vertical": mark("mirrored top to bottom"),
+    "flip_horizontal": mark("mirrored left to right"),
+    "transpose": mark("mirrored along the diagonal"),
+    "transverse": mark("mirrored along the other diagonal"),
+}
+_OCCURRENCES = {
+    "upload": mark("upload"),
+    "digests": mark("digests alone"),
+    "scan": mark("scan"),
+}
+_STATEMENTS = {"flag": mark("A user's flag"), "appeal": mark("An appeal")}
+_NOTES = {
+    "note": mark("Note"),
+    "clear": mark("Words on clearing"),
+    "escalate": mark("Words on escalating"),
+    "need_more": mark("Words on what is missing"),
+    "proposal": mark("Words on a proposal"),
+    "confirm": mark("Words on confirming"),
+}
+_CLEAR_REASONS = {
+    "not_listed_content": mark("It is not what the entry stands for"),
+    "legal_content": mark("It is what the entry stands for, and lawful"),
+    "unreadable": mark("Nothing can be seen, and nothing else speaks against it"),
+    "other": mark("Another reason"),
+}
+_ANNOTATIONS = {
+    "anime_drawing_virtual": mark("Drawn or virtual"),
+    "potential_meme": mark("Possibly shared as a joke"),
+    "viral": mark("Spreads widely"),
+    "possible_self_production": mark("Possibly self-produced"),
+    "physical_harm": mark("Physical harm"),
+    "violence_gore": mark("Violence"),
+    "bestiality": mark("Animals involved"),
+    "live_streaming": mark("Live stream"),
+    "infant": mark("Infant"),
+    "generative_ai": mark("Made by a model"),
+}
+_PROPOSALS = {
+    "clear": mark("Clear an exact match"),
+    "clear_similar": mark("Clear by likeness"),
+    "export": mark("Export the originals"),
+    "purge": mark("Destroy the evidence early"),
+    "undo": mark("Undo a decision"),
+}
+_PROPOSAL_STATES = {
+    "open": mark("waits"),
+    "approved": mark("approved"),
+    "refused": mark("refused"),
+    "withdrawn": mark("withdrawn"),
+    "expired": mark("expired"),
+}
+_APPROVAL = {
+    "own": mark("It is your own proposal: somebody else has to decide it."),
+    "role": mark("An approver has to decide it."),
+    "decided": mark("It is decided already, or has expired."),
+}
+_WHY_NOT = {
+    "not_open": mark("The case is not open."),
+    "locked": mark("Somebody else works on this case."),
+    "same_person": mark("Somebody else has to decide this case: the appeal is against yours."),
+    "role": mark("Your role does not decide cases."),
+}
+_LEFT = {
+    "not_open": mark("it is not open any more"),
+    "locked": mark("somebody else works on it"),
+    "two_people": mark("it needs two people"),
+    "view_needed": mark("it needs a look of its own"),
+    "same_person": mark("somebody else has to decide it"),
+    "not_in_group": mark("it does not belong to this group any more"),
+    "unknown": mark("there is no such case"),
+}
+_REASONS = {
+    "exact_confirmed": mark("the same bytes as an entry of a confirmed list"),
+    "exact_suspected": mark("the same bytes as an entry of a suspected list"),
+    "exact_local": mark("the same bytes as an entry of the house's list"),
+    "exact_md5_only": mark("equal by MD5 alone"),
+    "digest_conflict": mark("an entry's digests contradict one another"),
+    "similar_confirmed": mark("near an entry of a confirmed list"),
+    "similar_suspected": mark("near an entry of a suspected list"),
+    "similar_local": mark("near an entry of the house's list"),
+    "observed": mark("matches a list that is only observed"),
+    "negative": mark("stands on a negative list"),
+    "too_many_matches": mark("near so many entries that a list seems to be at fault"),
+    "low_quality": mark("too plain to be compared by likeness"),
+    "list_missing": mark("a required list is missing"),
+    "list_stale": mark("a required list is too old"),
+    "confirmed_here": mark("confirmed by a person here before"),
+    "held_here": mark("held here already"),
+    "classifier_score": mark("a classifier's score is over the mark"),
+    "classifier_unavailable": mark("a required classifier gave no score"),
+    "unsupported": mark("a type that is not decoded"),
+    "unreadable": mark("it could not be read"),
+    "decode_failed": mark("it could not be decoded"),
+    "damaged": mark("it is damaged"),
+    "limit_bytes": mark("more bytes than are checked"),
+    "limit_pixels": mark("more pixels than are checked"),
+    "limit_frames": mark("more frames than are checked"),
+    "limit_time": mark("checking took too long"),
+    "limit_memory": mark("checking took too much memory"),
+    "decoder_crashed": mark("the decoder failed on it"),
+    "archive_damaged": mark("the archive is damaged"),
+    "archive_encrypted": mark("the archive is encrypted"),
+    "archive_unsupported": mark("the archive is of an unknown kind"),
+    "archive_limit": mark("the archive is larger than is checked"),
+    "flag": mark("flagged by a user"),
+}
+_ROLES = {
+    "reviewer": mark("reviewer"),
+    "approver": mark("approver"),
+    "officer": mark("officer"),
+    "auditor": mark("auditor"),
+    "admin": mark("admin"),
+}
+
+LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType(
+    {
+        "state": _STATES,
+        "queue": _QUEUES,
+        "tier": _TIERS,
+        "attention": _ATTENTION,
+        "order": _ORDERS,
+        "urgency": _URGENCY,
+        "found": _FOUND,
+        "verdict": _VERDICTS,
+        "near": _NEAR,
+        "signal": _SIGNALS,
+        "orientation": _ORIENTATIONS,
+        "occurrence": _OCCURRENCES,
+        "statement": _STATEMENTS,
+        "note": _NOTES,
+        "clear_reason": _CLEAR_REASONS,
+        "annotation": _ANNOTATIONS,
+        "proposal": _PROPOSALS,
+        "proposal_state": _PROPOSAL_STATES,
+        "approval": _APPROVAL,
+        "why_not": _WHY_NOT,
+        "left": _LEFT,
+        "reason": _REASONS,
+        "role": _ROLES,
+    }
+)
+"""Words of codes, by family."""
+
 
 def label(value: object, family: str = "") -> str:
-    """The English text of a code, to be translated where it is shown."""
-    del family
-    return str(value).replace("_", " ")
+    """The English text of a code, to be translated where it is shown.
+
+    A code that has no words (a newer process wrote it) is shown as it is, without underscores.
+    """
+    code = str(value)
+    known = LABELS.get(family, {}).get(code)
+    return known if known is not None else code.replace("_", " ")

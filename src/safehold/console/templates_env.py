@@ -51,10 +51,10 @@ class Environment:
     def render(self, template: str, visit: Visit, values: dict[str, Any]) -> bytes:
         """A page as UTF-8.
 
-        Templates, and macros that are imported `with context`, know beside `values`: `visit`, `t`, `n`, `number`, `label`
-        (a code in words), `may` (a `Permission` or its name), `csrf` (the hidden field of
-        forms), `csrf_token`, `moment`, `ago`, `url`, `has_route`, `static`, `nav` (entries of
-        the navigation) and `flash` (the text of `?done=CODE`, or "").
+        Templates, and macros that are imported `with context`, know beside `values`: `visit`,
+        `t`, `n`, `number`, `label` (a code in words), `may` (a `Permission` or its name), `csrf`
+        (the hidden field of forms), `csrf_token`, `moment`, `ago`, `url`, `has_route`, `static`,
+        `nav` (entries of the navigation) and `flash` (the text of `?done=CODE`, or "").
         """
         # As values, never as Jinja's globals: a template that is loaded already shares those with
         # every other thread, and one visitor's token would stand in another's page.
@@ -75,7 +75,7 @@ class Environment:
             "csrf_token": visit.csrf,
             "moment": moments.moment,
             "ago": moments.ago,
-            "url": lambda name, **parts: self.routes.url(name, parts),
+            "url": lambda name, /, **parts: self.routes.url(name, parts),
             "has_route": lambda name: name in self.routes,
             "nav": shown_to(visit, self.routes),
             "flash": catalog.text(FLASHES.get(visit.query.get("done", ""), "")),

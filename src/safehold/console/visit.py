@@ -101,7 +101,7 @@ class Visit:
         """
         return Reply(self.parts.templates.render(template, self, values), status)
 
-    def url(self, name: str, **values: object) -> str:
+    def url(self, name: str, /, **values: object) -> str:
         """Address of a route; values that its path does not name go into the query."""
         return self.parts.templates.url(name, values)
 
