@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
 
+from safehold.cases.review.choices import Clearing, Confirmation
 from safehold.cases.review.model import (
     Annotation,
     Classification,
@@ -18,9 +18,6 @@ from safehold.console.visit import Handler, Reply, Route, Visit
 from safehold.ids import CaseId
 from safehold.users.roles import Permission
 
-if TYPE_CHECKING:
-    from safehold.cases.review.service import Clearing, Confirmation
-
 _RECIPIENT = re.compile(r"age1[02-9ac-hj-np-z]{10,100}")
 """An age recipient: Bech32 with the prefix `age` (its checksum is the custodian's to check)."""
 
@@ -32,8 +29,6 @@ _BY_REVIEWERS = frozenset(
 
 def confirmation(visit: Visit) -> Confirmation:
     """The confirmation that a form describes. Raises `FormError`."""
-    from safehold.cases.review.service import Confirmation
-
     given = visit.form.get("classification", "")
     annotations = visit.form_lists.get("annotation", ())
     return Confirmation(
@@ -45,8 +40,6 @@ def confirmation(visit: Visit) -> Confirmation:
 
 def clearing(visit: Visit) -> Clearing:
     """The clearing that a form describes. Raises `FormError`."""
-    from safehold.cases.review.service import Clearing
-
     fields.sure(visit)
     reason = fields.choice(ClearReason, visit.form.get("reason", ""))
     return Clearing(reason, fields.words(visit, required=reason is ClearReason.OTHER))

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from safehold.cases.model import Case, CaseState
+from safehold.cases.review.choices import Clearing, Confirmation
 from safehold.cases.review.model import Annotation, Classification, ClearReason
 from safehold.console.errors import FormError
 from safehold.console.pages import decide, fields
@@ -14,9 +14,6 @@ from safehold.console.pages.facts import MatchFact, best_match
 from safehold.console.visit import Reply, Route, Visit
 from safehold.ids import CaseId
 from safehold.users.roles import Permission
-
-if TYPE_CHECKING:
-    from safehold.cases.review.service import Clearing, Confirmation
 
 _SHOWN = 200
 """Members of a group that one page shows; the rest follow once these are decided."""

@@ -6,6 +6,7 @@ import re
 
 from safehold.console.errors import FormError
 from safehold.console.pages import fields
+from safehold.console.pages.facts import short_code
 from safehold.console.visit import Reply, Route, Visit
 from safehold.ids import HoldId
 from safehold.users.roles import Permission
@@ -18,6 +19,7 @@ def show(visit: Visit) -> Reply:
     return visit.page(
         "holds.html",
         holds=visit.parts.reviews.holds(),
+        short_code=short_code,
         people={user.user_id: user.name for user in visit.parts.users.users()},
         services=visit.parts.service_names(),
     )

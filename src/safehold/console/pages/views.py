@@ -15,7 +15,7 @@ from safehold.cases.review.model import RestError, View, ViewLevel, ViewRefusedE
 from safehold.console.errors import FormError
 from safehold.console.pages import fields
 from safehold.console.visit import Reply, Route, Visit
-from safehold.custodian.interface import Access, PreviewWish
+from safehold.custodian.interface import Access, PreviewError, PreviewWish
 from safehold.ids import EvidenceId, ViewId
 from safehold.users.model import Session
 from safehold.users.roles import Permission
@@ -81,7 +81,11 @@ def still(visit: Visit) -> Reply:
         view_id, showing.level, showing.side, showing.still, showing.stills, showing.mark
     )
     picture = io.BytesIO()
-    made = visit.parts.custodian.preview(access, showing.evidence.object_name, wish, picture)
+    try:
+        made = visit.parts.custodian.preview(access, showing.evidence.object_name, wish, picture)
+    except PreviewError:
+        views.failed(view_id)
+        raise
     views.shown(view_id, level, number, made.stills, made.whole)
     headers = {**_PREVIEW_HEADERS, "X-Stills": str(made.stills)}
     return Reply(picture.getvalue(), media_type="image/jpeg", headers=headers)

@@ -1,20 +1,24 @@
-// The queue by keyboard: j and k move between rows, Enter opens, n takes the next.
+// The queue by keyboard: j and k move between rows. n takes the next (see console.js); Enter opens.
 
-import { listen } from "./keys.js";
+const links = [...document.querySelectorAll("[data-row] th a")].filter(
+  (link) => link instanceof HTMLElement,
+);
+let here = -1;
 
-/** Move the focus by some rows. */
+/** @param {number} by how many rows further */
 function move(by) {
-  const links = [...document.querySelectorAll("[data-row] th a")];
   if (links.length === 0) {
     return;
   }
-  const here = links.findIndex((link) => link === document.activeElement);
-  const next = here < 0 ? (by > 0 ? 0 : links.length - 1) : here + by;
-  const link = links[Math.min(Math.max(next, 0), links.length - 1)];
-  if (link instanceof HTMLElement) {
-    link.focus();
-    link.scrollIntoView({ block: "nearest" });
-  }
+  here = Math.min(Math.max(here + by, 0), links.length - 1);
+  links[here].focus();
+  links[here].scrollIntoView({ block: "nearest" });
 }
 
-listen({ j: () => move(1), k: () => move(-1) });
+links.forEach((link, place) => link.addEventListener("focus", () => (here = place)));
+const moving = document.getElementById("rows");
+if (moving && links.length > 0) {
+  moving.hidden = false;
+  document.getElementById("row-next")?.addEventListener("click", () => move(1));
+  document.getElementById("row-before")?.addEventListener("click", () => move(-1));
+}
