@@ -23,6 +23,7 @@ from safehold.console.pages.preferences import bounds, language_of, preferences_
 from safehold.console.visit import Reply, Route, Visit
 from safehold.users.model import PasswordError, Session, SignInError
 from safehold.users.roles import Permission
+from safehold.users.service import LastFactorError
 
 DAY = dt.timedelta(hours=24)
 HANDLE_LENGTH = 16
@@ -122,7 +123,8 @@ def account_password(visit: Visit) -> Reply:
         values = _values(visit)
         for name in ("errors", "wait", "focus"):
             del values[name]
-        return asked_again(visit, "account.html", error, "old", **values)
+        errors = {"old": visit.text("This is not your present password.")}
+        return asked_again(visit, "account.html", error, errors, **values)
     return dataclasses.replace(_done(visit, "password_changed"), cookie=token)
 
 
@@ -160,7 +162,11 @@ def account_passkey_remove(visit: Visit) -> Reply:
         credential = base64.urlsafe_b64decode(visit.form.get("passkey", "") + "==")
     except (binascii.Error, ValueError):
         raise FormError from None
-    visit.parts.users.remove_passkey(visit.me.user_id, credential, actor(visit))
+    try:
+        visit.parts.users.remove_passkey(visit.me.user_id, credential, actor(visit))
+    except LastFactorError as error:
+        errors = {"factors": f"{visit.text(error.message)} {visit.text(error.hint)}"}
+        return _page(visit, UNPROCESSABLE, errors=errors)
     return _done(visit, "passkey_removed")
 
 

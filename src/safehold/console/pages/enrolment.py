@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 from markupsafe import Markup
 
@@ -16,14 +17,14 @@ MAX_LABEL = 64
 
 
 def asked_again(
-    visit: Visit, template: str, error: SignInError, field: str, **values: object
+    visit: Visit, template: str, error: SignInError, errors: Mapping[str, str], **values: object
 ) -> Reply:
     """A form again: what was wrong stands beside its field, or how long the next try waits."""
+    focus = next(iter(errors))
     if isinstance(error, SignInWaitError):
-        reply = visit.page(template, TOO_MANY, errors={}, wait=error.seconds, focus=field, **values)
+        reply = visit.page(template, TOO_MANY, errors={}, wait=error.seconds, focus=focus, **values)
         return dataclasses.replace(reply, headers={"Retry-After": str(error.seconds)})
-    errors = {field: visit.text(error.message)}
-    return visit.page(template, UNPROCESSABLE, errors=errors, wait=0, focus=field, **values)
+    return visit.page(template, UNPROCESSABLE, errors=errors, wait=0, focus=focus, **values)
 
 
 def as_json(text: str) -> Reply:
@@ -52,7 +53,8 @@ def confirm_totp(visit: Visit, template: str, address: str) -> Reply:
     try:
         token = visit.parts.sign_in.confirm_totp(visit.token, visit.client, code)
     except SignInError as error:
-        return asked_again(visit, template, error, "code", drawing="", secret="", uri="")
+        errors = {"code": wrong_code(visit)}
+        return asked_again(visit, template, error, errors, drawing="", secret="", uri="")
     return dataclasses.replace(visit.redirect(address), cookie=token)
 
 
@@ -69,8 +71,19 @@ def add_passkey(visit: Visit, template: str, address: str) -> Reply:
             visit.token, visit.client, visit.form.get("response", ""), label
         )
     except SignInError as error:
-        return asked_again(visit, template, error, "passkey", label=label)
+        errors = {"passkey": wrong_passkey(visit)}
+        return asked_again(visit, template, error, errors, label=label)
     return dataclasses.replace(visit.redirect(address), cookie=token)
+
+
+def wrong_code(visit: Visit) -> str:
+    """What stands beside a code that was not taken."""
+    return visit.text("This code was not taken. Wait for the app's next code, and type that.")
+
+
+def wrong_passkey(visit: Visit) -> str:
+    """What stands above a passkey that was not taken."""
+    return visit.text("The passkey was not taken. Try again.")
 
 
 def _in_fours(secret: str) -> str:

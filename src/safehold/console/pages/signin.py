@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from safehold.console.pages.addresses import HOME, local_address
 from safehold.console.pages.enrolment import (
@@ -19,6 +20,8 @@ from safehold.console.pages.enrolment import (
     confirm_totp,
     enrol_totp,
     passkey_options,
+    wrong_code,
+    wrong_passkey,
 )
 from safehold.console.visit import Reply, Route, Visit
 from safehold.users.model import (
@@ -79,11 +82,17 @@ def sign_in_password(visit: Visit) -> Reply:
             name, visit.form.get("password", ""), visit.client, visit.address
         )
     except SignInError as error:
-        return asked_again(visit, "sign_in.html", error, "password", **_first(visit))
+        return _first_again(visit, error)
     return _go(visit, visit.url("sign_in_factor", next=_next(visit)), token)
 
 
-def _first(visit: Visit) -> Mapping[str, object]:
+def _first_again(visit: Visit, error: SignInError) -> Reply:
+    """The same words whatever was wrong: a name that does not exist is not told from another."""
+    errors = {"password": visit.text("That did not work. Check the name and the password.")}
+    return asked_again(visit, "sign_in.html", error, errors, **_first(visit))
+
+
+def _first(visit: Visit) -> Mapping[str, Any]:
     return {
         "name": visit.form.get("name", "").strip()[:64],
         "next": _next(visit),
@@ -111,7 +120,7 @@ def sign_in_provider_back(visit: Visit) -> Reply:
             visit.kept, visit.query, visit.client, visit.address
         )
     except SignInError as error:
-        reply = asked_again(visit, "sign_in.html", error, "password", **_first(visit))
+        reply = _first_again(visit, error)
         return dataclasses.replace(reply, kept="")
     # The session's cookie does not come along while another site's redirect is followed: the
     # browser goes on from a page of the console itself.
@@ -140,7 +149,9 @@ def sign_in_totp(visit: Visit) -> Reply:
     """Check a code of the authenticator app."""
     code = "".join(visit.form.get("code", "").split())
     return _checked(
-        visit, "code", lambda: visit.parts.sign_in.totp(visit.token, visit.client, code)
+        visit,
+        {"code": wrong_code(visit)},
+        lambda: visit.parts.sign_in.totp(visit.token, visit.client, code),
     )
 
 
@@ -152,12 +163,13 @@ def sign_in_passkey_options(visit: Visit) -> Reply:
 def sign_in_passkey(visit: Visit) -> Reply:
     """Check what a passkey signed."""
     response = visit.form.get("response", "")
+    errors = {"passkey": wrong_passkey(visit)}
     return _checked(
-        visit, "passkey", lambda: visit.parts.sign_in.passkey(visit.token, visit.client, response)
+        visit, errors, lambda: visit.parts.sign_in.passkey(visit.token, visit.client, response)
     )
 
 
-def _checked(visit: Visit, field: str, check: Callable[[], str]) -> Reply:
+def _checked(visit: Visit, errors: Mapping[str, str], check: Callable[[], str]) -> Reply:
     """Take the second factor; a session that is over starts anew."""
     user = _at(visit, Stage.FACTOR)
     if user is None:
@@ -167,11 +179,11 @@ def _checked(visit: Visit, field: str, check: Callable[[], str]) -> Reply:
     except SessionError:
         return _start(visit)
     except SignInError as error:
-        return asked_again(visit, "factor.html", error, field, **_second(visit, user))
+        return asked_again(visit, "factor.html", error, errors, **_second(visit, user))
     return _go(visit, _next(visit) or HOME, token)
 
 
-def _second(visit: Visit, user: User) -> Mapping[str, object]:
+def _second(visit: Visit, user: User) -> Mapping[str, Any]:
     return {
         "next": _next(visit),
         "has_totp": user.totp is not None,
@@ -203,7 +215,12 @@ def set_up_code(visit: Visit) -> Reply:
     try:
         token = visit.parts.sign_in.setup(code, visit.client, visit.address)
     except SignInError as error:
-        return asked_again(visit, "setup.html", error, "code")
+        return asked_again(
+            visit,
+            "setup.html",
+            error,
+            {"code": visit.text("This code is not taken. Check it, or ask for a new one.")},
+        )
     return _go(visit, visit.url("set_up_password"), token)
 
 

@@ -6,7 +6,7 @@ nowhere a second time.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from safehold.audit.model import EventFilter
@@ -18,9 +18,12 @@ from safehold.console.visit import Reply, Route, Visit
 from safehold.ids import UserId
 from safehold.users.model import User, UserExistsError, UserNameError
 from safehold.users.roles import APART, Permission, Role, RolesError
-from safehold.users.sign_in import SIGNED_IN
+
+SIGNED_IN = "user.signed_in"
+"""The audit event of a sign-in."""
 
 LAST_ADMIN = mark("You are the last admin who can sign in. Make somebody else an admin first.")
+NO_ROLE = mark("Choose at least one role.")
 OWN_RESET = mark("Your own account is reset by another admin, or by the command line.")
 
 ROLE_WORDS: Mapping[Role, str] = {
@@ -39,7 +42,7 @@ def users(visit: Visit) -> Reply:
 
 
 def _list(visit: Visit, status: int = 200, **values: Any) -> Reply:
-    found = visit.parts.users.users()
+    found = [(user, _state(visit, user)) for user in visit.parts.users.users()]
     values = {"errors": {}, "focus": "", "name": "", "given": frozenset()} | values
     return visit.page("users.html", status, users=found, **_roles(), **values)
 
@@ -52,6 +55,9 @@ def user_add(visit: Visit) -> Reply:
     """Add a user; the page has the one-time code."""
     name = visit.form.get("name", "").strip().lower()
     given = _given_roles(visit)
+    if not given:
+        errors = {"roles": visit.text(NO_ROLE)}
+        return _list(visit, UNPROCESSABLE, errors=errors, focus="roles", name=name[:64])
     try:
         user, code = visit.parts.users.add(name, given, actor(visit))
     except (UserNameError, UserExistsError) as error:
@@ -77,6 +83,7 @@ def user(visit: Visit) -> Reply:
 
 def _one(visit: Visit, user: User, status: int = 200, **values: Any) -> Reply:
     parts = visit.parts
+    passkeys = len(parts.users.passkeys(user.user_id))
     with parts.records.read() as transaction:
         wanted = EventFilter(kind=SIGNED_IN, subject=user.user_id, limit=1)
         last = list(transaction.audit.search(wanted))
@@ -85,9 +92,10 @@ def _one(visit: Visit, user: User, status: int = 200, **values: Any) -> Reply:
         "user.html",
         status,
         user=user,
-        passkeys=len(parts.users.passkeys(user.user_id)),
+        state=state(user, passkeys),
+        passkeys=passkeys,
         sessions=parts.users.sessions(user.user_id),
-        last_sign_in=last[0].at if last else None,
+        last_sign_in=last[0].draft.at if last else None,
         is_me=user.user_id == visit.me.user_id,
         oidc_issuer=parts.options.oidc_issuer,
         **_roles(),
@@ -96,10 +104,13 @@ def _one(visit: Visit, user: User, status: int = 200, **values: Any) -> Reply:
 
 
 def user_roles(visit: Visit) -> Reply:
-    """Change roles; what does not go together is refused and explained."""
+    """Change roles; what does not go together is refused and explained, and one's own are too.
+
+    So there is always an admin left: whoever takes the role from others keeps it.
+    """
     user, given = _wanted(visit), _given_roles(visit)
-    if Role.ADMIN not in given and _is_last_admin(visit, user):
-        return _refused(visit, user, "roles", visit.text(LAST_ADMIN), given)
+    if not given:
+        return _refused(visit, user, "roles", visit.text(NO_ROLE), given)
     try:
         visit.parts.users.set_roles(user.user_id, given, actor(visit))
     except RolesError as error:
@@ -154,18 +165,26 @@ def user_provider(visit: Visit) -> Reply:
     return _done(visit, user, "saved")
 
 
-def last_admin(users: Collection[User], user: User) -> bool:
-    """Whether a user is the one admin left who can sign in."""
-    can = [
-        each.user_id
-        for each in users
-        if Role.ADMIN in each.roles and each.disabled is None and each.setup is None
-    ]
-    return user.user_id in can and len(can) == 1
+def state(user: User, passkeys: int) -> str:
+    """Where an account stands: `disabled`, `pending` (to be set up) or `active`."""
+    if user.disabled is not None:
+        return "disabled"
+    ready = user.setup is None and (user.totp is not None or passkeys > 0)
+    return "active" if ready else "pending"
+
+
+def _state(visit: Visit, user: User) -> str:
+    return state(user, len(visit.parts.users.passkeys(user.user_id)))
 
 
 def _is_last_admin(visit: Visit, user: User) -> bool:
-    return last_admin(visit.parts.users.users(), user)
+    """Whether a user is the one admin left who can sign in."""
+    admins = [
+        each.user_id
+        for each in visit.parts.users.users()
+        if Role.ADMIN in each.roles and _state(visit, each) == "active"
+    ]
+    return admins == [user.user_id]
 
 
 def _wanted(visit: Visit) -> User:

@@ -30,6 +30,9 @@ function named(credential) {
   return { ...credential, id: bytes(credential.id) };
 }
 
+/** The house says why no passkey can be asked for. */
+class Refused extends Error {}
+
 /**
  * @param {string} address
  * @returns {Promise<any>} what the house asks the passkey to sign
@@ -43,10 +46,11 @@ async function options(address) {
     credentials: "same-origin",
     cache: "no-store",
   });
+  const said = await response.json();
   if (!response.ok) {
-    throw new Error(String(response.status));
+    throw new Refused([said.message, said.hint].filter(Boolean).join(" "));
   }
-  return response.json();
+  return said;
 }
 
 /**
@@ -119,9 +123,10 @@ async function use(form) {
       response,
     });
     form.submit();
-  } catch {
-    // Refused, timed out, or the sign-in is over: the browser tells no more to a page.
-    status.textContent = form.dataset.failed ?? "";
+  } catch (error) {
+    // Of a refusal or a timeout the browser tells no more to a page.
+    const said = error instanceof Refused ? error.message : "";
+    status.textContent = said || (form.dataset.failed ?? "");
     button.disabled = false;
     button.focus();
   }
