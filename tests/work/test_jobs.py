@@ -24,6 +24,7 @@ from safehold.ids import (
     MessageId,
     ServerId,
     ServiceId,
+    UserId,
 )
 from safehold.intake.model import IntakeOptions
 from safehold.lists.model import ListInfo, Tier
@@ -34,6 +35,8 @@ from safehold.policy.model import Verdict
 from safehold.policy.surfaces import SurfaceOptions, Surfaces
 from safehold.storage.engine import DatabaseError
 from safehold.testing.records import MemoryRecords
+from safehold.users.model import Session, Stage, User
+from safehold.users.roles import Role
 from safehold.work.alarms import Alarms
 from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
 from safehold.work.jobs.deadlines import Deadlines
@@ -140,6 +143,11 @@ def message(number: int, created: dt.datetime) -> Message:
     )
 
 
+def session(number: int, begun: dt.datetime, expires: dt.datetime) -> Session:
+    token = number.to_bytes(32, "big")
+    return Session(token, UserId("u"), Stage.FULL, begun, begun, expires, bytes(16))
+
+
 def test_what_is_old_is_forgotten_in_batches_and_what_is_young_stays(site: Site) -> None:
     service = ServiceId("s")
     old, young = AT - dt.timedelta(days=5), AT - dt.timedelta(hours=1)
@@ -158,11 +166,20 @@ def test_what_is_old_is_forgotten_in_batches_and_what_is_young_stays(site: Site)
             server = Server(ServerId(name), "http://127.0.0.1:1", "1", old, seen)
             transaction.fleet.seen(server)
             transaction.fleet.add_canary(CanaryResult(ServerId(name), seen, "ok", 1.0))
+        roles = frozenset({Role.REVIEWER})
+        transaction.users.add(User(UserId("u"), "alex", roles, old))
+        for number in range(8):
+            # The last one goes on.
+            ends = AT if number == 7 else AT - dt.timedelta(seconds=1)
+            transaction.users.add_session(session(number, old, ends))
+        for number in range(7):
+            failed = AT - dt.timedelta(days=2, seconds=1 if number else -1)
+            transaction.users.add_failure(bytes(16), failed)
     day, hour = dt.timedelta(days=1), dt.timedelta(hours=1)
     keeping = Keeping(answers=day, messages=day, usage=hour, servers=day, rows=5)
     job = Forget(site.records, site.clock, keeping, EVERY)
     outcome = job.run(go_on)
-    assert outcome.counts == {"answers": 23, "messages": 20}
+    assert outcome.counts == {"answers": 23, "messages": 20, "sessions": 7, "failures": 6}
     with site.records.read() as transaction:
         windows = {u.window for u in transaction.accounts.usage_of_others("y", 0)}
         assert windows == {minute - 60, minute}
@@ -171,7 +188,9 @@ def test_what_is_old_is_forgotten_in_batches_and_what_is_young_stays(site: Site)
         assert transaction.fleet.canary(ServerId("there")) is not None
         kept = [transaction.accounts.remembered(service, bytes([0] * 15 + [n])) for n in (23, 24)]
         assert None not in kept
-    assert job.run(go_on).counts == {"answers": 0, "messages": 0}
+        assert len(transaction.users.sessions(UserId("u"))) == 1
+        assert transaction.users.failures(bytes(16), AT - 5 * day) == 1
+    assert set(job.run(go_on).counts.values()) == {0}
 
 
 def test_forgetting_stops_between_batches(site: Site) -> None:
@@ -181,7 +200,8 @@ def test_forgetting_stops_between_batches(site: Site) -> None:
             transaction.accounts.remember(ServiceId("s"), bytes([number] * 16), answer)
     day = dt.timedelta(days=1)
     job = Forget(site.records, site.clock, Keeping(day, day, day, day, rows=5), EVERY)
-    assert job.run(lambda: True).counts == {"answers": 5, "messages": 0}
+    counts = job.run(lambda: True).counts
+    assert counts == {"answers": 5, "messages": 0, "sessions": 0, "failures": 0}
 
 
 # Checkpoints

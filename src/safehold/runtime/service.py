@@ -38,11 +38,11 @@ if TYPE_CHECKING:
     from safehold.accounts.authenticator import Authenticator
     from safehold.accounts.service import AccountService
     from safehold.cases.records import Records
-    from safehold.users.service import UserService
-    from safehold.users.sign_in import SignIn
     from safehold.cases.review.parts import ReviewParts
     from safehold.cases.review.service import ReviewService
     from safehold.cases.review.views import ViewService
+    from safehold.users.service import UserService
+    from safehold.users.sign_in import SignIn
     from safehold.vault.interface import KeyStore
 
 ROOM_SECONDS = 2.0

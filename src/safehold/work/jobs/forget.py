@@ -25,6 +25,7 @@ class Keeping:
         messages: messages that were sent or given up.
         usage: how much of a budget was used.
         servers: servers that do not run any more, and their canaries.
+        failures: sign-ins that failed; longer than any wait that they cause.
         rows: rows of one transaction.
     """
 
@@ -32,6 +33,7 @@ class Keeping:
     messages: dt.timedelta
     usage: dt.timedelta
     servers: dt.timedelta
+    failures: dt.timedelta = dt.timedelta(days=2)
     rows: int = 1_000
 
 
@@ -62,11 +64,22 @@ class Forget:
         messages = self._batches(
             stop, lambda t: t.outbox.forget(now - keeping.messages, keeping.rows)
         )
+        sessions = self._batches(stop, lambda t: t.users.forget_sessions(now, keeping.rows))
+        failures = self._batches(
+            stop, lambda t: t.users.forget_failures(now - keeping.failures, keeping.rows)
+        )
         with self._records.write() as transaction:
             window = int((now - keeping.usage).timestamp() // WINDOW_SECONDS)
             transaction.accounts.forget_usage(window)
             transaction.fleet.forget(now - keeping.servers)
-        return Outcome(counts={"answers": answers, "messages": messages})
+        return Outcome(
+            counts={
+                "answers": answers,
+                "messages": messages,
+                "sessions": sessions,
+                "failures": failures,
+            }
+        )
 
     def _batches(self, stop: Stop, forget: Callable[[Transaction], int]) -> int:
         """Forget batch after batch, each in a transaction of its own; how many rows."""
