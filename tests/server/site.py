@@ -21,11 +21,12 @@ from safehold.config import Settings
 from safehold.config.doors import ServerOptions
 from safehold.hashing.exact import exact_digests
 from safehold.lists.model import Tier
+from safehold.runtime.listening import Binding
+from safehold.runtime.log import json_log
 from safehold.runtime.service import ServiceRuntime
 from safehold.server.compose import server_parts
-from safehold.runtime.log import json_log
 from safehold.server.ports import ServerParts
-from safehold.server.serve import Binding, HttpServer
+from safehold.server.serve import HttpServer
 from safehold.testing.pictures import draw_any
 from safehold.vault.sealing import Identity
 from tests.conftest import KERNEL_CACHE

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from safehold.runtime.listening import raise_descriptors
 from safehold.server.errors import OverloadedError
-from safehold.server.serve import raise_descriptors
 from safehold.server.spool import Spool
 from tests.server.site import CLEAN, Site, opened, running, with_options
 from tests.server.test_hostile import closed, connections, head, no_bodies, read_answer

@@ -20,21 +20,21 @@ from safehold.errors import SafeholdError
 from safehold.ids import ListName
 from safehold.lists.model import ListInfo, SnapshotMissingError, Tier
 from safehold.matching.snapshot import Snapshot
+from safehold.runtime.listening import Binding, ListenError
+from safehold.runtime.log import json_log
 from safehold.screening import Screening
 from safehold.server.context import LIMITS, decode_header, fields_of_headers, said
 from safehold.server.errors import (
     BodyTooLargeError,
-    ListenError,
     MultipartError,
     OverloadedError,
     RequestError,
 )
 from safehold.server.lists import ListWatch
-from safehold.runtime.log import json_log
 from safehold.server.multipart import Form
 from safehold.server.ports import ServerParts
 from safehold.server.problems import KINDS, TITLES, problem
-from safehold.server.serve import Binding, HttpServer
+from safehold.server.serve import HttpServer
 from safehold.server.spool import Spool
 from tests.server.site import Site
 
@@ -333,7 +333,8 @@ SERVE = """
 import io, sys
 from pathlib import Path
 from tests.server.site import opened
-from safehold.server.serve import Binding, HttpServer
+from safehold.runtime.listening import Binding, ListenError
+from safehold.server.serve import HttpServer
 with opened(Path(sys.argv[1])) as site:
     server = HttpServer(site.parts, Binding(port=0))
     print(server.port, flush=True)

@@ -24,9 +24,10 @@ from safehold.clock import SystemClock
 from safehold.config import load_settings
 from safehold.custodian.setting_up import Plan, set_up
 from safehold.lists.model import Tier
+from safehold.runtime.listening import Binding
 from safehold.runtime.service import ServiceRuntime
 from safehold.server.compose import server_parts
-from safehold.server.serve import Binding, HttpServer
+from safehold.server.serve import HttpServer
 from tests.conftest import KERNEL_CACHE
 from tests.service.house import BLOCKED, CLEAN, LIKE_BLOCKED, LISTED_TEXT, Answer, House, jpeg
 from tests.service.house import Process as Caller

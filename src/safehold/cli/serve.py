@@ -55,8 +55,9 @@ def serve(
     the calls that are under way are answered.
     """
     from safehold.cli.console import note
+    from safehold.runtime.listening import Binding
     from safehold.server.compose import server_parts
-    from safehold.server.serve import Binding, HttpServer
+    from safehold.server.serve import HttpServer
 
     with open_service(context, home, workers=workers) as runtime:
         binding = Binding(host, port, behind_proxy, tls_certificate, tls_key)

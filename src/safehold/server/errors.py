@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from safehold.errors import SafeholdError, UsageError
+from safehold.errors import SafeholdError
 
 
 class CallError(SafeholdError):
@@ -136,10 +136,3 @@ class EndingError(CallError):
 
 class ClientGoneError(Exception):
     """The caller has left; there is nobody to answer."""
-
-
-class ListenError(UsageError):
-    """The server may not, or cannot, listen there."""
-
-    code = "listen"
-    default_message = "The server cannot listen there."
