@@ -15,6 +15,7 @@ from safehold.audit.model import Detail, EventDraft, EventFilter
 from safehold.audit.verify import ProblemKind
 from safehold.console.catalog import mark
 from safehold.console.errors import PageMissingError
+from safehold.console.event_labels import EVENTS
 from safehold.console.visit import Reply, Route, Visit
 from safehold.users.roles import Permission
 
@@ -48,7 +49,7 @@ def audit(visit: Visit) -> Reply:
     try:
         wanted = _wanted(visit)
     except _UnusableError as error:
-        return visit.page("audit.html", events=(), older="", wrong=str(error), names=_names(visit))
+        return visit.page("audit.html", events=(), older="", wrong=str(error), **_said(visit))
     _note(visit, "search", _asked(wanted))
     with visit.parts.records.read() as transaction:
         events = transaction.audit.search(wanted)
@@ -59,7 +60,7 @@ def audit(visit: Visit) -> Reply:
         fields = ("kind", "actor", "subject", "from", "to")
         query = {name: visit.query.get(name, "") for name in fields}
         older = visit.url("audit", **query, before=events[-1].seq)
-    return visit.page("audit.html", events=events, older=older, wrong="", names=_names(visit))
+    return visit.page("audit.html", events=events, older=older, wrong="", **_said(visit))
 
 
 def event(visit: Visit) -> Reply:
@@ -77,7 +78,7 @@ def event(visit: Visit) -> Reply:
     return visit.page(
         "audit_event.html",
         event=found,
-        names=_names(visit),
+        **_said(visit),
         signed=signed,
         services=visit.parts.service_names(),
         before=number - 1 if number > 1 else None,
@@ -172,9 +173,12 @@ def _users(visit: Visit) -> dict[str, str]:
     return {str(user.user_id): user.name for user in visit.parts.users.users()}
 
 
-def _names(visit: Visit) -> dict[str, str]:
-    """Names of users by the actor that stands in events."""
-    return {f"user:{user_id}": name for user_id, name in _users(visit).items()}
+def _said(visit: Visit) -> dict[str, object]:
+    """How events are put into words: `names` of actors, `words` of kinds."""
+    return {
+        "names": {f"user:{user_id}": name for user_id, name in _users(visit).items()},
+        "words": lambda kind: visit.text(EVENTS.get(kind, kind)),
+    }
 
 
 _READ = Permission.AUDIT_READ
