@@ -1,4 +1,8 @@
-"""What happens to a case after it was opened: decisions, deadlines, and the end of canaries."""
+"""What happens to a case after it was opened: decisions, deadlines, and the end of canaries.
+
+Decisions here are bare: whoever asks has decided whether they may be made. People's decisions go
+through `safehold.cases.review`, which keeps the rules of review and settles in the same way.
+"""
 
 from __future__ import annotations
 
@@ -7,19 +11,12 @@ from contextlib import contextmanager
 
 from safehold.audit.model import EventDraft
 from safehold.cases import workflow
-from safehold.cases.model import (
-    Case,
-    CaseFilter,
-    CaseState,
-    DecisionRecord,
-    Ground,
-    UnknownCaseError,
-)
-from safehold.cases.notify import ReceiptMessages, tell_change
+from safehold.cases.model import Case, CaseFilter, Ground, UnknownCaseError
+from safehold.cases.notify import ReceiptMessages
 from safehold.cases.records import Records, Transaction
-from safehold.cases.workflow import present_verdict
+from safehold.cases.settling import Settler
 from safehold.clock import Clock
-from safehold.ids import CaseId, DecisionId, IdMaker
+from safehold.ids import CaseId, IdMaker
 from safehold.vault.vault import Vault
 
 _BATCH = 200
@@ -38,8 +35,7 @@ class CaseService:
     ) -> None:
         self._records = records
         self._vault = vault
-        self._receipt_messages = receipt_messages
-        self._ids = ids
+        self._settler = Settler(ids, clock, receipt_messages)
         self._clock = clock
 
     def list(self, wanted: CaseFilter) -> Sequence[Case]:
@@ -56,7 +52,7 @@ class CaseService:
         with self._changes() as transaction:
             before = _find(transaction, case_id)
             after = workflow.confirm(before, self._clock.now())
-            self._decided(transaction, before, after, actor)
+            self._settler.settle(transaction, before, after, actor)
             return after
 
     def clear(self, case_id: CaseId, actor: str, cleared: frozenset[Ground] | None = None) -> Case:
@@ -73,9 +69,9 @@ class CaseService:
         with self._changes() as transaction:
             before = _find(transaction, case_id)
             if cleared is None:
-                cleared = _found_grounds(transaction, case_id)
+                cleared = workflow.found_grounds(transaction.cases.decisions(case_id))
             after = workflow.clear(before, cleared, self._clock.now())
-            self._decided(transaction, before, after, actor)
+            self._settler.settle(transaction, before, after, actor)
             return after
 
     def expire_due(self) -> int:
@@ -125,38 +121,12 @@ class CaseService:
             transaction.audit.lock()
             yield transaction
 
-    def _decided(self, transaction: Transaction, before: Case, after: Case, actor: str) -> None:
-        transaction.cases.update(after)
-        verdict = present_verdict(after)
-        transaction.cases.add_decision(
-            DecisionRecord(
-                decision_id=DecisionId(self._ids()),
-                case_id=after.case_id,
-                occurrence_id=None,
-                at=after.updated,
-                actor=actor,
-                verdict=verdict,
-                reasons=(after.state.value,),
-            )
-        )
-        kind = "case.confirmed" if after.state is CaseState.CONFIRMED else "case.cleared"
-        transaction.audit.append([_event(kind, after, actor, self._clock)])
-        tell_change(transaction, before, after, after.updated, self._receipt_messages)
-
 
 def _find(transaction: Transaction, case_id: CaseId) -> Case:
     case = transaction.cases.find(case_id, lock=True)
     if case is None:
         raise UnknownCaseError
     return case
-
-
-def _found_grounds(transaction: Transaction, case_id: CaseId) -> frozenset[Ground]:
-    """All grounds of policy's decisions on a case, from what they keep."""
-    found: set[Ground] = set()
-    for decision in transaction.cases.decisions(case_id):
-        found.update((str(name), str(entry)) for name, entry in decision.details.get("grounds", ()))
-    return frozenset(found)
 
 
 def _event(kind: str, case: Case, actor: str, clock: Clock) -> EventDraft:

@@ -15,7 +15,11 @@
 6. When the deadline passes, a case that awaits bytes and a case of the fault queue expire. An
    open case with a match or a flag never expires by itself, nor one that an appeal has opened
    again after a decision.
-7. Bytes that were held only since they could not be checked, and that are now wholly checked
+7. What a person decided opens again when two people undo it. What its clearing let go is a ground
+   again, and receipts say what they said before. (Never an edit: the decision stays on record.)
+8. An appeal against a case, or an undoing, gives it the attention of that name, unless a
+   colleague's help was asked for, which stands. A decision ends all attention.
+9. Bytes that were held only since they could not be checked, and that are now wholly checked
    with nothing found, are cleared by policy: where nobody has flagged them or appealed, and where
    they came up on no other surface, whose lists may be others.
 
@@ -25,9 +29,12 @@ What a receipt says now: `present_verdict`.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from safehold.cases.model import Case, CaseState, Ground, Queue
+from safehold.cases import urgency
+from safehold.cases.model import Attention, Case, CaseState, DecisionRecord, Ground, Queue
+from safehold.cases.urgency import Found
 from safehold.errors import SafeholdError
 from safehold.lists.model import Tier
 from safehold.media.model import Fault
@@ -44,6 +51,7 @@ _NO_MATCH = frozenset(Fault) | {
 }
 """Reasons that say nothing of what the item shows."""
 
+_NOTHING = Found()
 _NOT_GROUNDS = frozenset({Reason.OBSERVED, Reason.NEGATIVE, Reason.LOW_QUALITY})
 
 
@@ -77,12 +85,14 @@ class Finding:
         reasons: policy's codes.
         grounds: see `grounds`.
         surface: where.
+        found: how urgent it is.
     """
 
     verdict: Verdict
     reasons: tuple[str, ...]
     grounds: frozenset[Ground]
     surface: str
+    found: Found = _NOTHING
 
     @property
     def queue(self) -> Queue:
@@ -106,6 +116,14 @@ def grounds(observation: Observation, reasons: tuple[str, ...]) -> frozenset[Gro
     return frozenset(entries | others)
 
 
+def found_grounds(decisions: Iterable[DecisionRecord]) -> frozenset[Ground]:
+    """All grounds that policy found in the bytes of a case, from what its decisions keep."""
+    found: set[Ground] = set()
+    for decision in decisions:
+        found.update((str(name), str(entry)) for name, entry in decision.details.get("grounds", ()))
+    return frozenset(found)
+
+
 def is_cleared(case: Case, finding: Finding) -> bool:
     """Whether a person has cleared all that was found in these bytes."""
     return case.state is CaseState.CLEARED and finding.grounds <= case.cleared
@@ -121,14 +139,28 @@ def present_verdict(case: Case | None) -> Verdict:
 
 
 def join(
-    case: Case, finding: Finding, now: dt.datetime, deadlines: Deadlines, *, bytes_here: bool
+    case: Case,
+    finding: Finding,
+    now: dt.datetime,
+    deadlines: Deadlines,
+    *,
+    bytes_here: bool,
+    flags: int = 0,
 ) -> Case:
     """The case after the same bytes have come up again (rules 2, 3, 5).
 
-    `bytes_here`: whether they are in the vault, now or before.
+    `bytes_here`: whether they are in the vault, now or before. `flags`: how often users have
+    flagged them.
     """
     new = finding.verdict if not finding.grounds <= case.cleared else Verdict.ALLOW
     joined = replace(case, verdict=max(case.verdict, new, key=_STRICTNESS.__getitem__), updated=now)
+    before = urgency.of_found(case.urgency, case.attention, flags)
+    points = max(before, finding.found.points)
+    joined = replace(
+        joined,
+        tier=urgency.stronger_tier(case.tier, finding.found.tier),
+        urgency=urgency.urgency(points, case.attention, flags),
+    )
     if new is not Verdict.ALLOW and finding.queue is Queue.MATCHES:
         joined = replace(joined, queue=Queue.MATCHES)
     reopens = case.state in (CaseState.CLEARED, CaseState.EXPIRED) and new is not Verdict.ALLOW
@@ -153,7 +185,8 @@ def confirm(case: Case, now: dt.datetime) -> Case:
     """A person confirms an open case (rule 4)."""
     if case.state is not CaseState.OPEN:
         raise TransitionError
-    return replace(case, state=CaseState.CONFIRMED, updated=now, deadline=None)
+    calm = attend(case, Attention.NONE)
+    return replace(calm, state=CaseState.CONFIRMED, updated=now, deadline=None)
 
 
 def clear(case: Case, cleared: frozenset[Ground], now: dt.datetime) -> Case:
@@ -161,12 +194,46 @@ def clear(case: Case, cleared: frozenset[Ground], now: dt.datetime) -> Case:
     if case.state is not CaseState.OPEN:
         raise TransitionError
     return replace(
-        case,
+        attend(case, Attention.NONE),
         state=CaseState.CLEARED,
         cleared=case.cleared | cleared,
         updated=now,
         deadline=None,
     )
+
+
+def undo(case: Case, cleared: frozenset[Ground], now: dt.datetime) -> Case:
+    """A decided case is opened again by two people (rules 7, 8).
+
+    `cleared`: the grounds that the decision cleared, and nothing before it.
+    """
+    if case.state not in (CaseState.CONFIRMED, CaseState.CLEARED):
+        raise TransitionError
+    return replace(
+        attend(case, Attention.UNDONE),
+        state=CaseState.OPEN,
+        cleared=case.cleared - cleared,
+        updated=now,
+        deadline=None,
+    )
+
+
+def attend(case: Case, attention: Attention) -> Case:
+    """The case with another attention, and the urgency that goes with it (rule 8)."""
+    asked = urgency.with_attention(case.urgency, case.attention, attention)
+    return replace(case, attention=attention, urgency=asked)
+
+
+def appealed(case: Case) -> Case:
+    """The case with the attention of an appeal (rule 8)."""
+    escalated = case.attention is Attention.ESCALATED
+    return case if escalated else attend(case, Attention.APPEALED)
+
+
+def flagged(case: Case, flags: int) -> Case:
+    """The case after it was flagged once more, for the `flags`th time."""
+    risen = urgency.flag_points(flags) - urgency.flag_points(flags - 1)
+    return replace(case, urgency=min(urgency.LARGEST, case.urgency + risen))
 
 
 def reopen(
@@ -204,7 +271,7 @@ def expire(case: Case, now: dt.datetime) -> Case:
 
 
 def resolve(case: Case, finding: Finding, now: dt.datetime) -> Case | None:
-    """The case of bytes that could not be checked before and now are wholly checked (rule 7).
+    """The case of bytes that could not be checked before and now are wholly checked (rule 9).
 
     None where that is not so. Whether somebody has said something and where else the bytes came
     up, the case does not tell: that is for who asks.
@@ -214,4 +281,5 @@ def resolve(case: Case, finding: Finding, now: dt.datetime) -> Case | None:
         return None
     if finding.verdict is not Verdict.ALLOW or finding.grounds:
         return None
-    return replace(case, state=CaseState.CLEARED, updated=now, deadline=None)
+    calm = attend(case, Attention.NONE)
+    return replace(calm, state=CaseState.CLEARED, updated=now, deadline=None)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 
-from safehold.cases.model import Case, CaseState, Queue
+from safehold.cases import urgency
+from safehold.cases.model import Attention, Case, CaseState, Queue
 from safehold.cases.workflow import Deadlines, Finding
 from safehold.intake.locker import Locked
 from safehold.intake.model import IntakeOptions, Submission
@@ -41,6 +42,8 @@ def new_case(
         deadline=deadline,
         pdq=variants[0].pdq[0] if variants else None,
         pdq_quality=variants[0].quality if variants else None,
+        tier=finding.found.tier,
+        urgency=urgency.urgency(finding.found.points, Attention.NONE, 0),
     )
 
 

@@ -11,7 +11,7 @@ import functools
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Any
 
 from safehold.accounts.model import RememberedAnswer
@@ -23,12 +23,15 @@ from safehold.cases.model import (
     DecisionRecord,
     Occurrence,
     Queue,
+    StatementKind,
 )
 from safehold.cases.notify import tell_change
 from safehold.cases.records import Transaction
-from safehold.cases.workflow import Finding, present_verdict
+from safehold.cases.workflow import present_verdict
 from safehold.errors import SafeholdError
 from safehold.ids import DecisionId, OccurrenceId
+from safehold.intake.finding import finding_of, match_json, must_record
+from safehold.intake.likeness import is_let_go
 from safehold.intake.locker import Locked, Locker
 from safehold.intake.model import (
     Answer,
@@ -39,7 +42,6 @@ from safehold.intake.model import (
 )
 from safehold.intake.opening import deadlines_of, new_case
 from safehold.intake.parts import IntakeParts
-from safehold.matching.match import Match
 from safehold.outbox.model import Alarm, AlarmCode
 from safehold.policy.model import Reason, Verdict
 
@@ -84,12 +86,20 @@ class Recorder:
                 else None
                 for s in submissions
             ]
-        cases = {(case.service_id, case.content): case for case in found}
+            cases = {(case.service_id, case.content): case for case in found}
+            let_go = [
+                is_let_go(transaction, cases.get(place), submission)
+                for submission, place in zip(submissions, contents, strict=True)
+            ]
         answers: list[Answer | SafeholdError | None] = []
-        for submission, place, known in zip(submissions, contents, remembered, strict=True):
-            if known is not None and not self._is_overtaken(known, submission, cases.get(place)):
+        for index, (submission, place) in enumerate(zip(submissions, contents, strict=True)):
+            case, known = cases.get(place), remembered[index]
+            recorded = must_record(case, finding_of(submission)) and not let_go[index]
+            if known is not None and not self._is_overtaken(
+                known, submission, case, let_go=let_go[index]
+            ):
                 answers.append(_replay(submission, known))
-            elif submission.idempotency or _must_record(cases.get(place), _finding(submission)):
+            elif submission.idempotency or recorded:
                 answers.append(None)
             else:
                 answers.append(self._allow(submission, place[1]))
@@ -123,12 +133,13 @@ class Recorder:
     def _lock(self, submission: Submission) -> Locked | None:
         """Write to the vault what the record will need, as far as can be told now."""
         content = self._parts.names.content(submission.service_id, submission.sha256)
-        finding = _finding(submission)
+        finding = finding_of(submission)
         with self._parts.records.read() as transaction:
             case = transaction.cases.find_content(submission.service_id, content)
             has_bytes = case is not None and bool(transaction.cases.evidence(case.case_id))
             resolved = case is not None and self._resolved(transaction, case, submission)
-        if not _must_record(case, finding) or resolved:
+            let_go = is_let_go(transaction, case, submission)
+        if not must_record(case, finding) or resolved or let_go:
             return None
         if case is None and finding.queue is Queue.FAULTS:
             self._check_fault_space()
@@ -169,14 +180,15 @@ class Recorder:
             known = transaction.accounts.remembered(service, submission.idempotency.key)
         if known is not None:
             present = transaction.cases.find_content(service, content)
-            if not self._is_overtaken(known, submission, present):
+            let_go = is_let_go(transaction, present, submission)
+            if not self._is_overtaken(known, submission, present, let_go=let_go):
                 answer = _replay(submission, known)
                 if isinstance(answer, SafeholdError):
                     raise answer
                 return answer
         case = transaction.cases.find_content(service, content, lock=True)
-        finding = _finding(submission)
-        if not _must_record(case, finding):
+        let_go = is_let_go(transaction, case, submission)
+        if let_go or not must_record(case, finding_of(submission)):
             if locked is not None:
                 raise _RacedError
             answer = self._allow(submission, content)
@@ -205,7 +217,7 @@ class Recorder:
         locked: Locked | None,
     ) -> Answer:
         now = self._parts.clock.now()
-        finding = _finding(submission)
+        finding = finding_of(submission)
         content = self._parts.names.content(submission.service_id, submission.sha256)
         receipt = self._parts.new_receipt(submission.service_id, content)
         if case is not None and (resolved := self._resolved(transaction, case, submission)):
@@ -224,13 +236,18 @@ class Recorder:
                 raise _RacedError
             event = self._event("case.opened", submission, after)
         else:
-            if locked.case_id != case.case_id:
+            # The key may have been destroyed meanwhile, and another be in its place.
+            if (locked.case_id, locked.recipient) != (case.case_id, case.recipient):
                 raise _RacedError
             here = locked.evidence is not None or bool(transaction.cases.evidence(case.case_id))
             deadlines = deadlines_of(submission.received, self._parts.options)
-            after = workflow.join(case, finding, now, deadlines, bytes_here=here)
+            said = transaction.cases.statements(case.case_id)
+            flags = sum(one.kind is StatementKind.FLAG for one in said)
+            after = workflow.join(case, finding, now, deadlines, bytes_here=here, flags=flags)
             transaction.cases.update(after)
             reopened = case.state in (CaseState.CLEARED, CaseState.EXPIRED)
+            if reopened:  # what is in doubt lets nothing else go
+                transaction.reviews.end_likeness(case.case_id, now)
             event = self._event("case.reopened" if reopened else "case.joined", submission, after)
             tell_change(transaction, case, after, now, self._parts.receipt_messages)
         occurrence = Occurrence(
@@ -262,7 +279,7 @@ class Recorder:
         self, transaction: Transaction, case: Case, submission: Submission
     ) -> Case | None:
         """The case, cleared by policy, where these bytes are now wholly checked (rule 7)."""
-        resolved = workflow.resolve(case, _finding(submission), self._parts.clock.now())
+        resolved = workflow.resolve(case, finding_of(submission), self._parts.clock.now())
         if resolved is None or submission.descriptor is None:
             return None  # digests alone are no whole check
         if transaction.cases.statements(case.case_id):
@@ -280,7 +297,7 @@ class Recorder:
     ) -> Verdict:
         """Write policy's decision, as it stands with what is known of these bytes."""
         verdict = present_verdict(case)
-        finding = _finding(submission)
+        finding = finding_of(submission)
         reasons = set(finding.reasons)
         if case.state is CaseState.CONFIRMED:
             reasons.add(Reason.CONFIRMED_HERE)
@@ -325,18 +342,27 @@ class Recorder:
         )
 
     def _is_overtaken(
-        self, known: RememberedAnswer, submission: Submission, case: Case | None
+        self,
+        known: RememberedAnswer,
+        submission: Submission,
+        case: Case | None,
+        *,
+        let_go: bool,
     ) -> bool:
         """Whether a remembered answer let through what would not be let through now.
 
         Lists and decisions change within the time for which answers are remembered. Such an
         answer is not given again; a hold or a block is, whatever came after.
         """
-        finding = _finding(submission)
-        if known.status >= _REFUSALS or isinstance(_replay(submission, known), SafeholdError):
+        finding = finding_of(submission)
+        if (
+            let_go
+            or known.status >= _REFUSALS
+            or isinstance(_replay(submission, known), SafeholdError)
+        ):
             return False
-        if case is None or not _must_record(case, finding):
-            return _must_record(case, finding)
+        if case is None or not must_record(case, finding):
+            return must_record(case, finding)
         if workflow.resolve(case, finding, self._parts.clock.now()) is not None:
             return False
         found = finding.verdict is not Verdict.ALLOW and not workflow.is_cleared(case, finding)
@@ -344,30 +370,6 @@ class Recorder:
 
     def _allow(self, submission: Submission, content: bytes) -> Answer:
         return Answer(Verdict.ALLOW, self._parts.new_receipt(submission.service_id, content))
-
-
-def match_json(match: Match) -> dict[str, Any]:
-    """A match as a decision keeps it."""
-    fields = asdict(match)
-    fields["signal"] = match.signal.value
-    fields["orientation"] = match.orientation.value if match.orientation is not None else None
-    fields["known_by"] = sorted(signal.value for signal in match.known_by)
-    return fields
-
-
-def _finding(submission: Submission) -> Finding:
-    decision = submission.screened.decision
-    found = workflow.grounds(submission.screened.observation, decision.reasons)
-    return Finding(decision.verdict, decision.reasons, found, submission.surface)
-
-
-def _must_record(case: Case | None, finding: Finding) -> bool:
-    """Whether anything is written: it is held, or its bytes are those of a case in some doubt."""
-    if case is None:
-        return finding.verdict is not Verdict.ALLOW
-    if case.state is CaseState.CLEARED:
-        return finding.verdict is not Verdict.ALLOW and not workflow.is_cleared(case, finding)
-    return True
 
 
 def _replay(submission: Submission, known: RememberedAnswer) -> Answer | SafeholdError:

@@ -7,8 +7,8 @@ import functools
 from dataclasses import dataclass, replace
 
 from safehold.audit.model import EventDraft
-from safehold.cases import workflow
-from safehold.cases.model import Case, CaseState, Queue, Statement, StatementKind
+from safehold.cases import urgency, workflow
+from safehold.cases.model import Attention, Case, CaseState, Queue, Statement, StatementKind
 from safehold.cases.records import Transaction
 from safehold.cases.workflow import present_verdict
 from safehold.ids import ServiceId, StatementId
@@ -19,6 +19,7 @@ from safehold.intake.parts import IntakeParts
 from safehold.policy.model import Verdict
 
 _ATTEMPTS = 5
+_CALM = Attention.NONE
 
 
 class _RacedError(Exception):
@@ -124,7 +125,8 @@ class Statements:
         transaction.audit.lock()  # before any case
         case = transaction.cases.find_content(said.service_id, said.content, lock=True)
         if (case is None) is not locked.is_new or (
-            case is not None and case.case_id != locked.case_id
+            case is not None
+            and (case.case_id, case.recipient) != (locked.case_id, locked.recipient)
         ):
             raise _RacedError
         if case is None:
@@ -142,6 +144,7 @@ class Statements:
                 recipient=locked.recipient,
                 key_name=locked.key_name,
                 deadline=deadlines.bytes,
+                urgency=urgency.urgency(urgency.found((), opening.surface).points, _CALM, 1),
             )
             if not transaction.cases.add(after):
                 raise _RacedError
@@ -149,7 +152,15 @@ class Statements:
             bytes_here = bool(transaction.cases.evidence(case.case_id))
             flagged = said.kind is StatementKind.FLAG
             after = workflow.reopen(case, now, deadlines, bytes_here=bytes_here, flagged=flagged)
+            if flagged:
+                before = transaction.cases.statements(case.case_id)
+                flags = sum(one.kind is StatementKind.FLAG for one in before)
+                after = workflow.flagged(after, flags + 1)
+            else:
+                after = workflow.appealed(after)
             transaction.cases.update(after)
+            if case.state is CaseState.CLEARED:  # what is in doubt lets nothing else go
+                transaction.reviews.end_likeness(case.case_id, now)
         statement_id = StatementId(self._parts.ids())
         transaction.cases.add_statement(
             Statement(

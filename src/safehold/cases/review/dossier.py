@@ -16,9 +16,19 @@ from safehold.cases.model import (
     Occurrence,
     Queue,
     Statement,
+    UnknownCaseError,
 )
+from safehold.cases.records import Transaction
+from safehold.cases.review import rules
+from safehold.cases.review.desk import Desk, Reading
+from safehold.cases.review.grouping import Grouping
 from safehold.cases.review.model import CaseLock, LegalHold, Note, Proposal, View
+from safehold.cases.review.rules import WhyNot
 from safehold.ids import CaseId
+from safehold.users.model import User
+
+MOST_OTHERS = 200
+"""Other cases of an uploader that are told at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +57,7 @@ class Dossier:
         evidence, occurrences, decisions, statements, notes, proposals, holds, views: what
             belongs to it, in order of time.
         events: its audit events, in order.
-        matches: what policy's decisions name as matches (`intake.recorder.match_json`), each
+        matches: what policy's decisions name as matches (`intake.finding.match_json`), each
             once: exact ones first, then the nearest.
         others: cases in which an uploader of this one occurs, the newest first.
         group: cases with nearly the same picture, without this one, the nearest first.
@@ -79,3 +89,50 @@ class Dossier:
     clear_needs_two: bool
     may_decide: bool
     why_not: str
+
+
+class Dossiers:
+    """Reads dossiers."""
+
+    def __init__(self, desk: Desk, grouping: Grouping) -> None:
+        self._desk = desk
+        self._grouping = grouping
+
+    def read(self, case_id: CaseId, user: User) -> Dossier:
+        """All that the page of a case shows. Raises `UnknownCaseError`."""
+        with self._desk.parts.records.read() as transaction:
+            case = transaction.cases.find(case_id)
+            if case is None:
+                raise UnknownCaseError
+            return self._read(transaction, case, user)
+
+    def _read(self, transaction: Transaction, case: Case, user: User) -> Dossier:
+        case_id, reviews = case.case_id, transaction.reviews
+        reading = Reading(transaction, case)
+        why_not = reading.why_not(user)
+        others = reviews.others(case_id, MOST_OTHERS)
+        return Dossier(
+            case=case,
+            lock=reviews.lock_of(case_id, self._desk.now()),
+            evidence=reading.evidence,
+            occurrences=transaction.cases.occurrences(case_id),
+            decisions=reading.decisions,
+            statements=reading.statements,
+            notes=reviews.notes(case_id),
+            proposals=reviews.proposals_of(case_id),
+            holds=reviews.holds_on(case_id),
+            views=reading.views,
+            events=transaction.audit.events_of(case_id),
+            matches=rules.distinct_matches(reading.decisions),
+            others=tuple(
+                OtherCase(one.case_id, one.state, one.queue, one.opened, same_uploader=True)
+                for one in others
+            ),
+            group=self._grouping.near(transaction, case),
+            claims=(),
+            needs_view=rules.needs_view(reading.facts, clearing=False),
+            looked=reading.has_looked(user),
+            clear_needs_two=rules.clear_needs_two(reading.facts),
+            may_decide=why_not is WhyNot.NO,
+            why_not=why_not.value,
+        )
