@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from safehold.console.catalog import mark
+from safehold.console.event_labels import EVENTS
+from safehold.console.reason_labels import FAULTS, REASONS
 
 _STATES = {
     "awaiting_bytes": mark("waits for its bytes"),
@@ -116,13 +118,14 @@ _PROPOSAL_STATES = {
 _APPROVAL = {
     "own": mark("It is your own proposal: somebody else has to decide it."),
     "role": mark("An approver has to decide it."),
+    "decider": mark("It would undo your own decision: somebody else has to approve it."),
     "decided": mark("It is decided already, or has expired."),
 }
 _WHY_NOT = {
+    "permission": mark("Your role does not decide cases."),
     "not_open": mark("The case is not open."),
-    "locked": mark("Somebody else works on this case."),
-    "same_person": mark("Somebody else has to decide this case: the appeal is against yours."),
-    "role": mark("Your role does not decide cases."),
+    "decided_before": mark("You decided it before, and an appeal came: somebody else decides now."),
+    "escalated": mark("It waits for somebody with more experience: an approver decides it."),
 }
 _LEFT = {
     "not_open": mark("it is not open any more"),
@@ -132,41 +135,6 @@ _LEFT = {
     "same_person": mark("somebody else has to decide it"),
     "not_in_group": mark("it does not belong to this group any more"),
     "unknown": mark("there is no such case"),
-}
-_REASONS = {
-    "exact_confirmed": mark("the same bytes as an entry of a confirmed list"),
-    "exact_suspected": mark("the same bytes as an entry of a suspected list"),
-    "exact_local": mark("the same bytes as an entry of the house's list"),
-    "exact_md5_only": mark("equal by MD5 alone"),
-    "digest_conflict": mark("an entry's digests contradict one another"),
-    "similar_confirmed": mark("near an entry of a confirmed list"),
-    "similar_suspected": mark("near an entry of a suspected list"),
-    "similar_local": mark("near an entry of the house's list"),
-    "observed": mark("matches a list that is only observed"),
-    "negative": mark("stands on a negative list"),
-    "too_many_matches": mark("near so many entries that a list seems to be at fault"),
-    "low_quality": mark("too plain to be compared by likeness"),
-    "list_missing": mark("a required list is missing"),
-    "list_stale": mark("a required list is too old"),
-    "confirmed_here": mark("confirmed by a person here before"),
-    "held_here": mark("held here already"),
-    "classifier_score": mark("a classifier's score is over the mark"),
-    "classifier_unavailable": mark("a required classifier gave no score"),
-    "unsupported": mark("a type that is not decoded"),
-    "unreadable": mark("it could not be read"),
-    "decode_failed": mark("it could not be decoded"),
-    "damaged": mark("it is damaged"),
-    "limit_bytes": mark("more bytes than are checked"),
-    "limit_pixels": mark("more pixels than are checked"),
-    "limit_frames": mark("more frames than are checked"),
-    "limit_time": mark("checking took too long"),
-    "limit_memory": mark("checking took too much memory"),
-    "decoder_crashed": mark("the decoder failed on it"),
-    "archive_damaged": mark("the archive is damaged"),
-    "archive_encrypted": mark("the archive is encrypted"),
-    "archive_unsupported": mark("the archive is of an unknown kind"),
-    "archive_limit": mark("the archive is larger than is checked"),
-    "flag": mark("flagged by a user"),
 }
 _ROLES = {
     "reviewer": mark("reviewer"),
@@ -199,7 +167,8 @@ LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "approval": _APPROVAL,
         "why_not": _WHY_NOT,
         "left": _LEFT,
-        "reason": _REASONS,
+        "reason": {**REASONS, **FAULTS},
+        "event": EVENTS,
         "role": _ROLES,
     }
 )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 
+from safehold.cases.model import DecisionRecord
+from safehold.cases.review import rules
 from safehold.cases.review.model import (
     Proposal,
     ProposalError,
@@ -19,15 +21,17 @@ from safehold.ids import ProposalId
 from safehold.users.roles import Permission
 
 _DECIDED_SHOWN = 50
+_CLEARINGS = frozenset({ProposalKind.CLEAR, ProposalKind.CLEAR_SIMILAR})
 
 
 def show(visit: Visit) -> Reply:
     """Proposals that wait, and the last that do not."""
     proposals = visit.parts.reviews.proposals()
+    decisions = _undone(visit, proposals)
     waiting = [one for one in proposals if _waits(visit, one)]
     return visit.page(
         "approvals.html",
-        waiting=[(one, why_not(visit, one)) for one in waiting],
+        waiting=[(one, why_not(visit, one, decisions.get(one.proposal_id))) for one in waiting],
         decided=[one for one in proposals if one not in waiting][:_DECIDED_SHOWN],
         people={user.user_id: user.name for user in visit.parts.users.users()},
     )
@@ -37,30 +41,37 @@ def show_one(visit: Visit) -> Reply:
     """One proposal, with the facts of its case."""
     proposal = _proposal(visit)
     dossier = visit.parts.reviews.dossier(proposal.case_id, visit.me)
+    undone = _decision(dossier.decisions, proposal)
     return visit.page(
         "approval.html",
         proposal=proposal,
-        why_not=why_not(visit, proposal),
+        why_not=why_not(visit, proposal, undone),
+        needs_look=proposal.kind in _CLEARINGS and not dossier.looked,
         waits=_waits(visit, proposal),
         own=proposal.proposed_by == visit.me.user_id,
         dossier=dossier,
         case=dossier.case,
         matches=[facts.match_fact(match) for match in dossier.matches],
-        undone=facts.last_by_person(dossier.decisions),
+        undone=undone,
         fetches=_may_fetch(visit, proposal),
         people={user.user_id: user.name for user in visit.parts.users.users()},
         services=visit.parts.service_names(),
     )
 
 
-def why_not(visit: Visit, proposal: Proposal) -> str:
-    """Why the visitor cannot approve a proposal, as a code of `labels`; empty if they can."""
+def why_not(visit: Visit, proposal: Proposal, undone: DecisionRecord | None) -> str:
+    """Why the visitor cannot approve a proposal, as a code of `labels`; empty if they can.
+
+    `undone`: the decision that it would undo, or None.
+    """
     if not _waits(visit, proposal):
         return "decided"
     if proposal.proposed_by == visit.me.user_id:
         return "own"
     if not visit.may(Permission.APPROVALS_DECIDE):
         return "role"
+    if undone is not None and rules.actor(visit.me.user_id) in rules.deciders(undone):
+        return "decider"
     return ""
 
 
@@ -123,6 +134,26 @@ def _proposal(visit: Visit) -> Proposal:
     if proposal is None:
         raise PageMissingError
     return proposal
+
+
+def _decision(decisions: Sequence[DecisionRecord], proposal: Proposal) -> DecisionRecord | None:
+    """The decision that a proposal would undo."""
+    if proposal.kind is not ProposalKind.UNDO:
+        return None
+    wanted = proposal.details.get("decision", "")
+    return next((one for one in decisions if one.decision_id == wanted), None)
+
+
+def _undone(
+    visit: Visit, proposals: Sequence[Proposal]
+) -> Mapping[ProposalId, DecisionRecord | None]:
+    """The decisions that waiting proposals would undo."""
+    waiting = [one for one in proposals if one.kind is ProposalKind.UNDO and _waits(visit, one)]
+    with visit.parts.records.read() as transaction:
+        return {
+            one.proposal_id: _decision(transaction.cases.decisions(one.case_id), one)
+            for one in waiting
+        }
 
 
 def _waits(visit: Visit, proposal: Proposal) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safehold.cases.model import CaseState
+from safehold.cases.model import CaseState, Queue
+from safehold.cases.review import rules
+from safehold.cases.review.dossier import Dossier
 from safehold.cases.review.model import Annotation, Classification, ClearReason, ProposalState
 from safehold.console.pages import facts, fields
 from safehold.console.visit import Reply, Route, Visit
@@ -38,13 +40,21 @@ def show(visit: Visit) -> Reply:
         minutes=facts.minutes_left(lock, visit.now),
         decides=mine and case.state is CaseState.OPEN and dossier.may_decide,
         open_proposals=[one for one in dossier.proposals if one.state is ProposalState.OPEN],
-        undone=facts.last_by_person(dossier.decisions) if decided else None,
+        likeness=_may_be_alike(dossier),
+        undone=rules.standing(case, dossier.decisions) if decided else None,
         classifications=tuple(Classification),
         annotations=tuple(Annotation),
         reasons=tuple(ClearReason),
         origin=visit.query.get("from", ""),
         **_around(visit),
     )
+
+
+def _may_be_alike(dossier: Dossier) -> bool:
+    """Whether a clearing by likeness can be proposed at all; the service has the whole rule."""
+    case = dossier.case
+    good = case.pdq is not None and (case.pdq_quality or 0) >= rules.QUALITY_FLOOR
+    return good and case.queue is Queue.MATCHES and not dossier.clear_needs_two
 
 
 def _around(visit: Visit) -> Mapping[str, Any]:

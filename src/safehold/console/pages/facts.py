@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from safehold.cases.model import Case, DecisionRecord
+from safehold.cases.model import Case
 from safehold.cases.review.model import CaseLock
 from safehold.hashing.model import SignalType
 from safehold.lists.model import Tier
@@ -107,8 +107,3 @@ def minutes_left(lock: CaseLock | None, now: dt.datetime) -> int:
     if lock is None or lock.until <= now:
         return 0
     return max(1, int((lock.until - now).total_seconds() // 60))
-
-
-def last_by_person(decisions: Sequence[DecisionRecord]) -> DecisionRecord | None:
-    """The last decision that a person made, which is the one that can be undone."""
-    return next((one for one in reversed(decisions) if one.actor.startswith("user:")), None)
