@@ -73,6 +73,12 @@ class MemoryCases:
             canary=case.canary,
             pdq=case.pdq,
             pdq_quality=case.pdq_quality,
+            recipient=case.recipient,
+            key_name=case.key_name,
+            tier=case.tier,
+            urgency=case.urgency,
+            attention=case.attention,
+            purged=case.purged,
         )
 
     def find(self, case_id: CaseId, *, lock: bool = False) -> Case | None:
@@ -167,6 +173,13 @@ class MemoryCases:
         """A case's evidence, in order of time."""
         found = [e for e in self._evidence if e.case_id == case_id]
         return sorted(found, key=lambda e: (e.created, e.evidence_id))
+
+    def remove_evidence(self, case_id: CaseId) -> int:
+        """Remove the rows of a case's evidence; how many."""
+        kept = [e for e in self._evidence if e.case_id != case_id]
+        removed = len(self._evidence) - len(kept)
+        self._evidence = kept
+        return removed
 
     def all_evidence(self) -> Iterator[Evidence]:
         """All evidence, by id."""

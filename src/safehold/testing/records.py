@@ -13,6 +13,7 @@ from safehold.testing.audit_log import MemoryAuditLog
 from safehold.testing.case_store import MemoryCases
 from safehold.testing.fleet_store import MemoryFleet
 from safehold.testing.outbox_store import MemoryOutbox
+from safehold.testing.review_store import MemoryReviews
 from safehold.testing.user_store import MemoryUsers
 
 
@@ -26,10 +27,14 @@ class MemoryTransaction:
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     users: MemoryUsers = field(default_factory=MemoryUsers)
+    reviews: MemoryReviews = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.reviews = MemoryReviews(self.cases)
 
     def copy(self) -> MemoryTransaction:
         """An independent copy."""
-        return MemoryTransaction(
+        other = MemoryTransaction(
             self.cases.copy(),
             self.accounts.copy(),
             self.audit.copy(),
@@ -37,6 +42,8 @@ class MemoryTransaction:
             self.fleet.copy(),
             self.users.copy(),
         )
+        other.reviews = self.reviews.copy(other.cases)
+        return other
 
 
 class MemoryRecords:
