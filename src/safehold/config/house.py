@@ -68,8 +68,8 @@ class PreviewOptions:
     Attributes:
         workers: worker processes that make previews.
         max_bytes: largest original of which a preview is made.
-        max_side: largest side that may be asked for, in pixels.
-        waiting: previews that may be waited for at one time.
+        max_side: longest side of a preview in pixels; who asks for more gets this.
+        waiting: previews that may be under way or waited for at one time.
     """
 
     workers: int = 1

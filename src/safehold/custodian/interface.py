@@ -134,8 +134,8 @@ class Checked:
     size: int
 
 
-class CustodianBusyError(CustodianError):
-    """The custodian has too much to do."""
+class CustodianBusyError(CustodianAwayError):
+    """The custodian is there and has too much to do."""
 
     code = "custodian_busy"
     default_message = "The custodian has too much to do just now."

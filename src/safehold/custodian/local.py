@@ -140,7 +140,7 @@ class LocalCustodian:
                 def opened(plain: Writer) -> None:
                     unseal_stream([identity], stream, plain)
 
-                shown: dict[str, Detail] = {"level": wish.level, "still": wish.still}
+                shown: dict[str, Detail] = {"level": str(wish.level), "still": wish.still}
                 self._append("custodian.previewed", access, object=name, view=wish.view_id, **shown)
                 made = turn.make(opened, request)
         assert made.jpeg is not None

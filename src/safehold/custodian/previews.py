@@ -52,6 +52,7 @@ _SEALS: Final = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | f
 
 _TOO_LARGE: Final = "This is too large for a preview."
 _NOT_READ: Final = "No preview can be made of this: it cannot be read."
+_NO_STILL: Final = "There is no such still."
 _TOLD: Final = {
     Fault.UNSUPPORTED: "No preview can be made of this type of file.",
     Fault.LIMIT_BYTES: _TOO_LARGE,
@@ -113,8 +114,8 @@ class Previews:
     def request(self, wish: PreviewWish) -> PreviewRequest:
         """What a worker is told. Raises `RequestError` where the wish is out of bounds."""
         request = PreviewRequest(
-            level=wish.level,
-            side=wish.side,
+            level=str(wish.level),
+            side=min(wish.side, self._options.max_side),
             still=wish.still,
             stills=wish.stills,
             mark=wish.mark,
@@ -153,7 +154,7 @@ class Previews:
         try:
             if pool is None:
                 pool = self._start()
-            turn = _Turn(pool, self._limits, self._options.max_side)
+            turn = _Turn(pool, self._limits)
             yield turn
         finally:
             # A pool whose job did not come to its end is not used again.
@@ -190,11 +191,10 @@ class Previews:
 class _Turn:
     """One preview with a worker that nobody else uses meanwhile."""
 
-    def __init__(self, pool: WorkerPool, limits: MediaLimits, max_side: int) -> None:
+    def __init__(self, pool: WorkerPool, limits: MediaLimits) -> None:
         self.is_broken = False
         self._pool = pool
         self._limits = limits
-        self._max_side = max_side
 
     def make(self, unseal: Callable[[Writer], None], request: PreviewRequest) -> Preview:
         """The preview of what `unseal` writes.
@@ -211,7 +211,7 @@ class _Turn:
             outcome = self._run(descriptor, request)
         finally:
             os.close(descriptor)
-        return self._believed(outcome)
+        return self._believed(outcome, request)
 
     def _run(self, descriptor: int, request: PreviewRequest) -> Outcome:
         self.is_broken = True
@@ -228,15 +228,17 @@ class _Turn:
             raise CustodianError("The workers that make previews cannot be started.") from error
         raise PreviewError(_TOLD[Fault.LIMIT_TIME])
 
-    def _believed(self, outcome: Outcome) -> Preview:
+    def _believed(self, outcome: Outcome, request: PreviewRequest) -> Preview:
         try:
-            made = read_preview(outcome.messages, outcome.fault, self._max_side)
+            made = read_preview(outcome.messages, outcome.fault, request.side)
         except (PreviewAnswerError, NotPlainError):
             # It does not keep to what was agreed, so it may have been taken over.
             self.is_broken = True
             raise PreviewError(_NOT_READ) from None
         if made is None or made.jpeg is None:
             fault = outcome.fault
+            if made is not None and fault is None and request.still >= made.stills:
+                raise PreviewError(_NO_STILL)
             raise PreviewError(_NOT_READ if fault is None else _TOLD.get(fault, _NOT_READ))
         return made
 

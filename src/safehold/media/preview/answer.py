@@ -27,9 +27,9 @@ PIECE_BYTES: Final = 384 * 1024
 MAX_MESSAGES: Final = MAX_JPEG_BYTES // PIECE_BYTES + 4
 
 LEVELS: Final = frozenset({"blurred", "grey", "colour"})
-MAX_STILLS: Final = 64
+MAX_STILLS: Final = 128
 MAX_MARK: Final = 80
-MIN_SIDE: Final = 32
+MIN_SIDE: Final = 16
 _MAX_FRAMES: Final = 1 << 31
 
 
@@ -65,7 +65,8 @@ class PreviewRequest:
         return (
             self.level in LEVELS
             and MIN_SIDE <= self.side <= max_side
-            and 0 <= self.still < self.stills <= MAX_STILLS
+            and self.still >= 0
+            and 1 <= self.stills <= MAX_STILLS
             and len(self.mark) <= MAX_MARK
             and self.mark.isprintable()
             and bool(self.mark.strip())
