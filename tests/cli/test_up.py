@@ -67,7 +67,7 @@ def children(of: int) -> dict[str, int]:
     found = {}
     for pid in Path(f"/proc/{of}/task/{of}/children").read_text().split():
         words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-        for name in ("serve", "custodian", "work"):
+        for name in ("serve", "console", "custodian", "work"):
             if name.encode() in words:
                 found[name] = int(pid)
     return found
@@ -81,6 +81,7 @@ def house(environment: dict[str, str], tmp_path: Path) -> Iterator[tuple[int, in
     safehold(environment, "init", "--passphrase-file", str(passphrase))
     port = free_port()
     command = [sys.executable, "-m", "safehold", "up", "--port", str(port), "--workers", "1"]
+    command += ["--console-port", "0"]
     process = subprocess.Popen(
         [*command, "--passphrase-file", str(passphrase)],
         env=environment,
@@ -102,7 +103,7 @@ def test_what_dies_is_started_again(house: tuple[int, int], environment: dict[st
     pid, port = house
     wait_for(lambda: ready(port))
     before = children(pid)
-    assert set(before) == {"serve", "custodian", "work"}
+    assert set(before) == {"serve", "console", "custodian", "work"}
     for name in ("custodian", "serve"):
         os.kill(before[name], signal.SIGKILL)
     wait_for(lambda: {**before, **children(pid)}["custodian"] != before["custodian"])

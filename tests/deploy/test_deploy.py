@@ -39,7 +39,7 @@ PAGES = [
 ]
 AGREED: dict[str, set[str]] = {"work": set(), "canary": set(), "up": {"--demo", "--officer-key"}}
 """Commands that may still be on their way, with options that they are sure to have."""
-OURS = ("serve", "custodian", "work", "init")
+OURS = ("serve", "console", "custodian", "work", "init")
 
 
 def commands() -> dict[str, set[str]]:
@@ -124,7 +124,7 @@ def test_units_are_hardened_and_leave_the_sandbox_its_calls(unit: Path) -> None:
 
 def test_only_the_custodian_gets_the_identity() -> None:
     by_name = {unit.stem.removeprefix("safehold-"): parsed(unit)["Service"] for unit in UNITS}
-    assert set(by_name) == {"serve", "custodian", "work"}
+    assert set(by_name) == {"serve", "console", "custodian", "work"}
     for name, service in by_name.items():
         has = "LoadCredential" in service
         assert has is (name == "custodian")
@@ -184,7 +184,8 @@ def test_containers_are_closed() -> None:
         assert "no-new-privileges:true" in one["security_opt"]
         assert not one.get("privileged")
         assert all("unconfined" not in option for option in one["security_opt"])
-    assert [n for n in services if "ports" in services[n]] == ["serve"]
+    assert [n for n in services if "ports" in services[n]] == ["serve", "console"]
+    assert services["console"]["ports"] == ["127.0.0.1:8460:8460"]
     assert services["serve"]["ports"] == ["127.0.0.1:8450:8450"]
     assert names["networks"]["inside"]["internal"] is True
     assert services["custodian"]["networks"] == services["database"]["networks"] == ["inside"]
@@ -207,6 +208,7 @@ def test_settings_of_containers_and_units_exist(
 ) -> None:
     """A name that no setting has is refused by the program, so it is asked."""
     found = dict(COMPOSE["services"]["serve"]["environment"])
+    found |= COMPOSE["services"]["console"]["environment"]
     found |= dict(re.findall(r"(SAFEHOLD_\w+)=(\S+)", DOCKERFILE))
     for unit in UNITS:
         lines = parsed(unit)["Service"]["Environment"].splitlines()

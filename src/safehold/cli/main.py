@@ -18,6 +18,7 @@ from typer.exceptions import TyperException
 from safehold import __version__
 from safehold.cli import (
     config,
+    console_command,
     demo,
     evidence,
     hash_command,
@@ -82,6 +83,7 @@ app.add_typer(lists.app, name="list")
 app.command("init", epilog=init.EXAMPLE)(init.init)
 app.command("serve", epilog=serve.SERVE_EXAMPLE)(serve.serve)
 app.command("custodian", epilog=serve.CUSTODIAN_EXAMPLE)(serve.custodian)
+app.command("console", epilog=console_command.EXAMPLE)(console_command.console)
 app.command("work", epilog=work.WORK_EXAMPLE)(work.work)
 app.command("up", epilog=up.EXAMPLE)(up.up)
 app.command("canary", epilog=work.CANARY_EXAMPLE)(work.canary)

@@ -27,6 +27,18 @@ JsonOption = Annotated[
     bool, typer.Option("--json", help="Write JSON, also when the output is a terminal.")
 ]
 
+HostOption = Annotated[str, typer.Option("--host", help="Address to listen on.")]
+BehindProxyOption = Annotated[
+    bool,
+    typer.Option(
+        "--behind-proxy", help="A proxy with TLS stands before an address beyond loopback."
+    ),
+]
+TlsCertificateOption = Annotated[
+    Path | None, typer.Option("--tls-certificate", metavar="FILE", help="PEM file.")
+]
+TlsKeyOption = Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="PEM file.")]
+
 
 def open_runtime(
     context: typer.Context,

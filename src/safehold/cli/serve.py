@@ -6,12 +6,21 @@ import contextlib
 import signal
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from safehold.cli.options import HomeOption, WorkersOption, open_service
+from safehold.cli.options import (
+    BehindProxyOption,
+    HomeOption,
+    HostOption,
+    TlsCertificateOption,
+    TlsKeyOption,
+    WorkersOption,
+    open_service,
+)
 from safehold.cli.passphrases import PassphraseOption
 
 if TYPE_CHECKING:
@@ -32,20 +41,11 @@ OfficerKeyOption = Annotated[
 
 def serve(
     context: typer.Context,
-    host: Annotated[str, typer.Option("--host", help="Address to listen on.")] = "127.0.0.1",
+    host: HostOption = "127.0.0.1",
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="0 for any.")] = 8450,
-    behind_proxy: Annotated[
-        bool,
-        typer.Option(
-            "--behind-proxy", help="A proxy with TLS stands before an address beyond loopback."
-        ),
-    ] = False,
-    tls_certificate: Annotated[
-        Path | None, typer.Option("--tls-certificate", metavar="FILE", help="PEM file.")
-    ] = None,
-    tls_key: Annotated[
-        Path | None, typer.Option("--tls-key", metavar="FILE", help="PEM file.")
-    ] = None,
+    behind_proxy: BehindProxyOption = False,
+    tls_certificate: TlsCertificateOption = None,
+    tls_key: TlsKeyOption = None,
     workers: WorkersOption = None,
     home: HomeOption = None,
 ) -> None:
@@ -62,9 +62,7 @@ def serve(
     with open_service(context, home, workers=workers) as runtime:
         binding = Binding(host, port, behind_proxy, tls_certificate, tls_key)
         server = HttpServer(server_parts(runtime), binding)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            # Until the server itself holds them: who ends it early does not kill it.
-            signal.signal(number, lambda *_: server.end())
+        end_when_told(server.end)
         note(f"Listening on {server.address}")
         server.run()
 
@@ -120,6 +118,15 @@ def officer_identity(file: Path, passphrase_file: Path | None) -> Identity:
         if passphrase is None:
             raise
         return read_identity(file, passphrase)
+
+
+def end_when_told(end: Callable[[], None]) -> None:
+    """Have SIGTERM and Ctrl-C end a server, until it holds them itself.
+
+    Who ends it before that does not kill it.
+    """
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: end())
 
 
 def until_told() -> threading.Event:

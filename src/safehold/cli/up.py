@@ -33,6 +33,9 @@ LONGEST_REST = 30.0
 def up(
     context: typer.Context,
     port: Annotated[int, typer.Option("--port", min=0, max=65535, help="Of the server.")] = 8450,
+    console_port: Annotated[
+        int, typer.Option("--console-port", min=0, max=65535, help="Of the review console.")
+    ] = 8460,
     officer_key: OfficerKeyOption = None,
     passphrase_file: PassphraseOption = None,
     demo: Annotated[
@@ -42,7 +45,7 @@ def up(
     workers: WorkersOption = None,
     home: HomeOption = None,
 ) -> int:
-    """Run server, custodian and work together until Ctrl-C or SIGTERM.
+    """Run server, console, custodian and work together until Ctrl-C or SIGTERM.
 
     A process that ends by itself is started again. With --demo a home of its own is made, drawn
     pictures are listed, edited and uploaded, and what the service does with them is shown.
@@ -63,7 +66,8 @@ def up(
     serve = ["serve", "--port", str(port)]
     if workers is not None:
         serve += ["--workers", str(workers)]
-    with running(folder, identity_file(identity), serve) as house:
+    console = ["console", "--port", str(console_port)]
+    with running(folder, identity_file(identity), serve, console) as house:
         note(f"Running: {', '.join(part.name for part in house.parts)}. Ctrl-C ends all.")
         while not stop.wait(0.5):
             house.look()
@@ -122,18 +126,26 @@ class House:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, identity: bytes, serve: Sequence[str], *, quiet: bool = False
+    folder: Path,
+    identity: bytes,
+    serve: Sequence[str] = (),
+    console: Sequence[str] = (),
+    *,
+    demo: bool = False,
 ) -> Iterator[House]:
-    """Custodian, server and work over a home; all of them have ended when this is left.
+    """Custodian, server with work, and console over a home; all have ended when this is left.
 
-    The officer's identity goes to the custodian by a pipe, and to nobody else. With `quiet`
-    nothing of what they say is shown.
+    The officer's identity goes to the custodian by a pipe, and to nobody else. Of server and
+    console only those run whose command lines are given. For a demonstration nothing of what
+    they say is shown, and the home's own database is used whatever the environment says.
     """
     command = [sys.executable, "-m", "safehold", "--home", str(folder)]
+    if demo:
+        command = ["env", "SAFEHOLD_DATABASE=", *command]
     house = House()
 
     def plain(*arguments: str) -> Callable[[], subprocess.Popen[bytes]]:
-        return lambda: _started([*command, *arguments], quiet=quiet)
+        return lambda: _started([*command, *arguments], quiet=demo)
 
     def custodian() -> subprocess.Popen[bytes]:
         readable, writable = os.pipe()
@@ -141,14 +153,17 @@ def running(
         os.close(writable)
         try:
             listening = [*command, "custodian", "--officer-key", f"/dev/fd/{readable}"]
-            return _started(listening, readable, quiet=quiet)
+            return _started(listening, readable, quiet=demo)
         finally:
             os.close(readable)
 
     try:
         house.add("custodian", custodian)
-        house.add("serve", plain(*serve))
-        house.add("work", plain("work"))
+        if serve:
+            house.add("serve", plain(*serve))
+            house.add("work", plain("work"))
+        if console:
+            house.add("console", plain(*console))
         yield house
     finally:
         house.end()

@@ -76,7 +76,7 @@ def show(workers: int | None) -> int:
             port = _free_port()
             note("Starting server, custodian and work ...")
             serve = ["serve", "--port", str(port), "--workers", str(workers or 2)]
-            with running(folder, identity, serve, quiet=True):
+            with running(folder, identity, serve, demo=True):
                 _tour(steps, runtime, _Asked(port, made.api_key, pictures), told)
     console().print(
         "Everything went as it should."

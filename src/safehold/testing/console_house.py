@@ -4,31 +4,39 @@ Everything goes the way that it goes in earnest: files are examined by locked wo
 recorded, flagged, appealed against, looked at, decided, by the services that doors and console
 use. Only the clock is another: it is moved from one happening to the next.
 
-    clock = FixedClock(now - LOOK_BACK)
-    with ServiceRuntime(settings, clock) as runtime:
-        filled = fill(runtime, clock, House(users=..., sign_in=..., reviews=..., views=...), now)
+    made = make_home(folder, dt.datetime.now(dt.UTC))
+    made.filled.people[0].password
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pyotp
 
 from safehold.cases.model import CaseState
 from safehold.clock import FixedClock
+from safehold.config import CONFIG_FILE, Settings, load_settings
+from safehold.console.compose import console_parts
+from safehold.custodian.compose import local_custodian
+from safehold.custodian.setting_up import Plan, set_up
+from safehold.kernels.accelerate import KernelCache
+from safehold.runtime.service import ServiceRuntime
 from safehold.testing.console_crew import CLIENT, Crew, House, Story
-from safehold.testing.console_door import SHOP, Door, add_entries
+from safehold.testing.console_door import FORUM, SHOP, Door, add_entries
 from safehold.testing.console_pictures import LISTS
 from safehold.testing.console_story import DAYS, tell
 from safehold.users.model import User
 from safehold.users.roles import Role
-
-if TYPE_CHECKING:
-    from safehold.runtime.service import ServiceRuntime
+from safehold.vault.officers import identity_file, read_identity
+from safehold.vault.sealing import Identity
+from safehold.work.alarms import Alarms
+from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
+from safehold.work.schedule import Timing
 
 LOOK_BACK = dt.timedelta(days=DAYS + 1)
 ADDRESS = "127.0.0.1"
@@ -74,7 +82,86 @@ PEOPLE: tuple[tuple[str, frozenset[Role]], ...] = (
 approves; and those who run the house open no evidence."""
 
 
-def fill(runtime: ServiceRuntime, clock: FixedClock, house: House, now: dt.datetime) -> Filled:
+@dataclass(frozen=True, slots=True)
+class MadeHome:
+    """A home that was made and filled.
+
+    Attributes:
+        settings: its settings, to open it with.
+        identity: the officer's identity, as a file; for the custodian alone.
+        filled: who works in it, and on how much.
+    """
+
+    settings: Settings
+    identity: bytes = field(repr=False)
+    filled: Filled
+
+
+CONFIG = """\
+[work]
+servers = 0
+
+[intake]
+min_free_bytes = 67108864
+
+[surfaces.public]
+required_lists = ["partner"]
+max_list_age_hours = 1000
+"""
+"""No server runs in such a house, and little space is enough."""
+
+
+def make_home(
+    folder: Path,
+    now: dt.datetime,
+    *,
+    workers: int | None = None,
+    announce: Callable[[], None] | None = None,
+) -> MadeHome:
+    """Make a home with everything that a console needs, and fill it.
+
+    Args:
+        folder: the home; a folder that is not there yet.
+        now: until when things happen.
+        workers: processes that examine files.
+        announce: called where kernels must be compiled first, which takes half a minute.
+    """
+    folder.mkdir(mode=0o700)
+    (folder / CONFIG_FILE).write_text(CONFIG)
+    settings = load_settings(home=folder, database="", workers=workers)
+    clock = FixedClock(now - LOOK_BACK)
+    with ServiceRuntime(settings, clock) as runtime:
+        KernelCache.configure(runtime.kernel_folder, announce)
+        key = folder / "officer.key"
+        set_up(runtime, Plan("officer", key, None, FORUM))
+        identity = read_identity(key, None)
+        key.unlink()  # it goes to the custodian by hand
+        parts = console_parts(runtime, demo=True)
+        house = House(parts.users, parts.sign_in, parts.reviews, parts.views)
+        filled = fill(runtime, clock, house, now, signer(runtime, identity))
+    return MadeHome(settings, identity_file(identity), filled)
+
+
+def signer(runtime: ServiceRuntime, identity: Identity) -> Callable[[], object]:
+    """What has the audit log signed, as `safehold work` does."""
+    job = SignCheckpoint(
+        runtime.records,
+        local_custodian(runtime, [identity]),
+        LogIdentity(runtime.log_id),
+        runtime.clock,
+        Alarms(runtime.records, runtime.alarm_messages, runtime.clock),
+        Timing(3600.0, 0.0, 5.0),
+    )
+    return lambda: job.run(lambda: False)
+
+
+def fill(
+    runtime: ServiceRuntime,
+    clock: FixedClock,
+    house: House,
+    now: dt.datetime,
+    sign: Callable[[], object] = lambda: None,
+) -> Filled:
     """Fill a home that `set_up` has made with the service `forum`.
 
     Args:
@@ -82,6 +169,7 @@ def fill(runtime: ServiceRuntime, clock: FixedClock, house: House, now: dt.datet
         clock: stands `LOOK_BACK` before `now`, and at `now` afterwards.
         house: over the same home and clock.
         now: until when things happen.
+        sign: has the audit log signed; it is called each week.
     """
     people = _add_people(house, clock)
     if SHOP not in {service.name for service in runtime.accounts.services()}:
@@ -92,6 +180,8 @@ def fill(runtime: ServiceRuntime, clock: FixedClock, house: House, now: dt.datet
     crew = Crew(runtime, clock, house, {p.user.name: p.user for p in people})
     story = Story(clock, now)
     tell(story, door, crew)
+    for weeks in range(DAYS // 7):
+        story.at(7 * weeks, sign)
     door.examine(story.uploads)
     story.run()
     with runtime.records.read() as transaction:
