@@ -12,6 +12,7 @@ from safehold.console.visit import Visit
 ENTRIES = (
     ("queue", mark("Queue")),
     ("approvals", mark("Approvals")),
+    ("holds", mark("Legal holds")),
     ("figures", mark("Figures")),
     ("lists", mark("Lists")),
     ("audit", mark("Audit log")),
@@ -21,7 +22,14 @@ ENTRIES = (
 )
 """Names of routes and their titles; a route is shown to those who may open it."""
 
-_BELONGS = {"case": "queue", "group": "queue", "view": "queue", "user": "users"}
+_BELONGS = {
+    "approval": "approvals",
+    "case": "queue",
+    "group": "queue",
+    "hold": "holds",
+    "user": "users",
+    "view": "queue",
+}
 """Pages without an entry of their own, by the first word of their route's name."""
 
 
