@@ -128,13 +128,13 @@ _WHY_NOT = {
     "escalated": mark("It waits for somebody with more experience: an approver decides it."),
 }
 _LEFT = {
+    "not_in_group": mark("it does not belong to this group any more"),
     "not_open": mark("it is not open any more"),
     "locked": mark("somebody else works on it"),
-    "two_people": mark("it needs two people"),
-    "view_needed": mark("it needs a look of its own"),
-    "same_person": mark("somebody else has to decide it"),
-    "not_in_group": mark("it does not belong to this group any more"),
-    "unknown": mark("there is no such case"),
+    "exact": mark("it has an exact match, so clearing it needs two people"),
+    "other_grounds": mark("it is held for more than the leading case is"),
+    "view_needed": mark("it needs a look, and the leading case was decided without one"),
+    "not_yours": mark("somebody else has to decide it"),
 }
 _ROLES = {
     "reviewer": mark("reviewer"),
