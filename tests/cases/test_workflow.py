@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from safehold.cases import workflow
-from safehold.cases.model import Case, CaseState, Queue
+from safehold.cases import urgency, workflow
+from safehold.cases.model import Attention, Case, CaseState, Ground, Queue
+from safehold.cases.urgency import Found
 from safehold.cases.workflow import Deadlines, Finding, TransitionError, present_verdict
 from safehold.hashing.model import SignalType
 from safehold.ids import CaseId, EntryId, ListName, ServiceId
@@ -203,3 +204,61 @@ def test_queues() -> None:
     assert score.queue is Queue.MATCHES, "a score is a reason to look, no fault"
     stale = finding(Verdict.HOLD, Reason.LIST_STALE, Reason.LOW_QUALITY, entry=None)
     assert stale.queue is Queue.FAULTS
+
+
+grounds = st.frozensets(st.sampled_from([("partner", "e1"), ("partner", "e2"), ("", "damaged")]))
+
+
+@given(cases, st.sampled_from(Attention))
+def test_a_decision_ends_attention_and_its_urgency(before: Case, attention: Attention) -> None:
+    asked = workflow.attend(replace(before, state=CaseState.OPEN), attention)
+    for decided in (workflow.confirm(asked, LATER), workflow.clear(asked, MATCH.grounds, LATER)):
+        assert decided.attention is Attention.NONE
+        assert decided.urgency == workflow.attend(asked, Attention.NONE).urgency
+
+
+@given(cases, grounds, grounds)
+def test_an_undoing_takes_back_what_its_decision_cleared(
+    before: Case, earlier: frozenset[Ground], new: frozenset[Ground]
+) -> None:
+    opened = replace(before, state=CaseState.OPEN, cleared=earlier)
+    cleared = workflow.clear(opened, new, LATER)
+    undone = workflow.undo(cleared, cleared.cleared - opened.cleared, LATER)
+    assert undone.state is CaseState.OPEN
+    assert undone.cleared == earlier
+    assert undone.attention is Attention.UNDONE
+    assert present_verdict(undone) is present_verdict(opened)
+    assert undone.deadline is None
+
+
+@pytest.mark.parametrize(
+    "state", [s for s in CaseState if s not in (CaseState.CONFIRMED, CaseState.CLEARED)]
+)
+def test_only_what_is_decided_is_undone(state: CaseState) -> None:
+    with pytest.raises(TransitionError):
+        workflow.undo(case(state=state), frozenset(), LATER)
+
+
+def test_an_escalation_stands_before_an_appeal() -> None:
+    escalated = workflow.attend(case(), Attention.ESCALATED)
+    assert workflow.appealed(escalated) == escalated
+    appealed = workflow.appealed(workflow.attend(case(), Attention.MORE))
+    assert appealed.attention is Attention.APPEALED
+    assert appealed.urgency > case().urgency
+
+
+@given(st.lists(st.sampled_from(["flag", "join"]), max_size=8), st.integers(0, 70))
+def test_urgency_rises_with_what_comes_and_never_falls(steps: list[str], points: int) -> None:
+    found = replace(NEAR, found=Found("suspected", points))
+    there, flags = case(), 0
+    for step in steps:
+        before = there
+        if step == "flag":
+            flags += 1
+            there = workflow.flagged(there, flags)
+        else:
+            there = workflow.join(there, found, LATER, DEADLINES, bytes_here=True, flags=flags)
+            assert there.tier == "suspected"
+        assert before.urgency <= there.urgency <= 100
+    joined = points if "join" in steps else 0
+    assert there.urgency == urgency.urgency(joined, Attention.NONE, flags)
