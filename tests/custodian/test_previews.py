@@ -215,7 +215,14 @@ def test_what_the_audit_log_does_not_know_of(at: Looking, changes: dict[str, Any
 
 
 @pytest.mark.parametrize(
-    "changes", [{"actor": "user:bela1"}, {"view": "view2"}, {"level": "colour"}, {"still": 3}]
+    "changes",
+    [
+        {"actor": "user:bela1"},
+        {"subject": "case2"},
+        {"view": "view2"},
+        {"level": "colour"},
+        {"still": 3},
+    ],
 )
 def test_events_of_something_else_open_nothing(at: Looking, changes: dict[str, Any]) -> None:
     at.books.audit.__init__()  # type: ignore[misc]

@@ -10,8 +10,8 @@ from safehold.custodian.interface import Access, NoViewError, PreviewWish
 from safehold.ids import CaseId, ViewId
 
 SHOWN: str = "view.shown"
-"""The event that whoever asks for a preview has written before: `view` (or its subject) is the
-view's id, `level` its level, `still` the number of the still."""
+"""The event that whoever asks for a preview has written before: its subject is the case, `view`
+the view's id, `level` the level, `still` the number of the still."""
 
 _EVENTS = 500
 """So many of one person since the view was opened are looked at, the newest first."""
@@ -62,14 +62,12 @@ def _is_of_case(transaction: Transaction, view: View, key_name: str, object_name
 
 def _is_logged(transaction: Transaction, view: View, wish: PreviewWish) -> bool:
     actor = f"user:{view.user_id}"
-    wanted = EventFilter(kind=SHOWN, actor=actor, since=view.opened, limit=_EVENTS)
+    wanted = EventFilter(
+        kind=SHOWN, actor=actor, subject=view.case_id, since=view.opened, limit=_EVENTS
+    )
     for event in transaction.audit.search(wanted):
         draft = event.draft
-        if (
-            draft.kind == SHOWN
-            and view.view_id in (draft.data.get("view"), draft.subject)
-            and draft.data.get("level") == wish.level
-            and draft.data.get("still", wish.still) == wish.still
-        ):
+        said = tuple(draft.data.get(name) for name in ("view", "level", "still"))
+        if draft.kind == SHOWN and said == (view.view_id, str(wish.level), wish.still):
             return True
     return False
