@@ -38,7 +38,7 @@ ONE_THREAD = {
 BUSY = 0.15
 """Cores of other work from which on a row says that the machine was not quiet."""
 
-GROUPS = ("files", "matching", "scan", "service")
+GROUPS = ("files", "matching", "scan", "service", "console")
 
 
 def group_rows(group: str, quick: bool) -> Iterator[Row]:
@@ -64,6 +64,8 @@ def _command(group: str, quick: bool) -> tuple[list[str], dict[str, str]]:
         return [script, "--rounds", "3" if quick else "9"], ONE_THREAD
     if group == "scan":
         return [script, *(["--files", "300", "--rounds", "1"] if quick else [])], {}
+    if group == "console":
+        return [str(HERE / "console_pages.py"), *(["--cases", "1000"] if quick else [])], {}
     if group == "service":
         small = ["--seconds", "2", "--rounds", "1", "--entries", "100000", "--files", "600"]
         return [script, *(small if quick else [])], {}
