@@ -13,11 +13,13 @@ import pytest
 
 import safehold
 from safehold.cases.model import CaseState, Queue, StatementKind
+from safehold.cases.review.model import ProposalState
 from safehold.cli.main import EXIT_INTERNAL, EXIT_USAGE
 from safehold.errors import SafeholdError, UsageError
 from safehold.media.model import Fault
 from safehold.outbox.webhooks import RECEIPT_UPDATED
 from safehold.policy.model import Reason, Verdict
+from safehold.users.roles import Permission
 from safehold.vault.verify import FindingKind
 from tests.docs.pages import code, reference, rows, section
 
@@ -145,16 +147,21 @@ def logged(tree: ast.AST) -> Iterator[str]:
 
 def test_audit_events() -> None:
     kinds = {f"{kind.value}.added" for kind in StatementKind}
-    subjects = "appeal|canary|case|custodian|evidence|flag|key|list|officer|receipt|service|webhook"
+    kinds |= {f"proposal.{s.value}" for s in ProposalState if s is not ProposalState.OPEN}
+    subjects = (
+        "appeal|canary|case|custodian|evidence|flag|hold|key|list|note|officer|proposal|receipt"
+        "|service|user|view|webhook|words"
+    )
     for path, tree in trees():
-        if path.parts[-2] != "client":
-            found = (text for text in texts(tree) if re.fullmatch(rf"({subjects})\.[a-z]+", text))
+        if path.parts[-2] != "client" and "console" not in path.parts:
+            found = (text for text in texts(tree) if re.fullmatch(rf"({subjects})\.[a-z_]+", text))
             kinds.update(text for text in found if not text.endswith(FILE_ENDINGS))
     table = rows(section(PAGE, "Audit events"))
-    assert names_in([row[0] for row in table]) == kinds - {RECEIPT_UPDATED}
+    permissions = {p.value for p in Permission} - {Permission.WORDS_READ.value}
+    assert names_in([row[0] for row in table]) == kinds - permissions - {RECEIPT_UPDATED}
 
 
-FILE_ENDINGS = (".key", ".sock", ".jsonl", ".py", ".csv")
+FILE_ENDINGS = (".key", ".sock", ".jsonl", ".py", ".csv", ".html", ".js", ".css")
 """Names of the same look are those of files."""
 
 

@@ -62,7 +62,8 @@ class WorkOptions:
     Attributes:
         tick_seconds: how often it is looked what is due.
         deliver_seconds: how often webhooks and alarms that wait are sent.
-        deadline_minutes: how often cases whose deadline has passed are expired.
+        deadline_minutes: how often cases whose deadline has passed are expired, and so views and
+            proposals.
         canary_minutes: how often canaries go through every server; 0 for never.
         canary_retry_minutes: how soon a server whose canary failed gets the next.
         canary_seconds: how long one call of a canary may take.

@@ -22,6 +22,7 @@ from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
 from safehold.work.jobs.deadlines import Deadlines
 from safehold.work.jobs.deliver import Deliver
 from safehold.work.jobs.forget import Forget, Keeping
+from safehold.work.jobs.review import Review
 from safehold.work.jobs.watch import Watch, Watched
 from safehold.work.ports import Job, Log, Quiet
 from safehold.work.schedule import Timing
@@ -65,6 +66,7 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
             every(options.deliver_seconds / 60.0),
         ),
         Deadlines(runtime.cases, every(options.deadline_minutes)),
+        Review(runtime.reviews, runtime.views, every(options.deadline_minutes)),
         Forget(records, clock, keeping, every(options.forget_minutes)),
         SignCheckpoint(
             records,

@@ -13,7 +13,7 @@ Several processes may do the same jobs on one database. There is no lease: each 
 doing it twice does no harm, and looks first whether it was done.
 
 - deliver: the outbox gives a message to one process at a time;
-- deadlines, forget: what is expired or forgotten already is not found again;
+- deadlines, review, forget: what is expired, ended or forgotten already is not found again;
 - checkpoint: nothing is signed where a checkpoint of this end of the log is there;
 - watch: the outbox leaves out an alarm that was written in the same period;
 - canary: a server whose last canary is young is passed over; two that overlap take other bytes.
