@@ -32,6 +32,7 @@ _ATTENTION = {
     "more": mark("needs more to go on"),
     "appealed": mark("appealed"),
     "escalated": mark("escalated"),
+    "undone": mark("decision undone"),
 }
 _ORDERS = {
     "urgency": mark("most urgent first"),
