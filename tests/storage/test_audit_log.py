@@ -70,8 +70,7 @@ def test_events_are_read_in_pages(records: Records, monkeypatch: pytest.MonkeyPa
 def test_events_are_searched_newest_first(records: Records) -> None:
     kinds = ("case.opened", "view.opened", "case.cleared", "casefile.x")
     drafts = [
-        EventDraft(kinds[n % 4], T0 + n * HOUR, f"user:{n % 3}", "", f"s{n % 2}")
-        for n in range(24)
+        EventDraft(kinds[n % 4], T0 + n * HOUR, f"user:{n % 3}", "", f"s{n % 2}") for n in range(24)
     ]
     with records.write() as transaction:
         transaction.audit.append(drafts)

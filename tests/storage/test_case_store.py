@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from safehold.cases.model import (
+    Attention,
     Case,
     CaseFilter,
     CaseState,
@@ -126,8 +127,14 @@ def test_what_can_change_is_written(records: Records) -> None:
         canary=True,
         pdq=bytes(32),
         pdq_quality=1,
+        recipient="y",
+        key_name="z",
+        tier="confirmed",
+        urgency=70,
+        attention=Attention.ESCALATED,
+        purged=T0 + HOUR,
     )
-    asked = dataclasses.replace(changed, surface="x", recipient="y", key_name="z", opened=T0 + HOUR)
+    asked = dataclasses.replace(changed, surface="x", opened=T0 + HOUR)
     with records.write() as transaction:
         transaction.cases.update(asked)
         assert transaction.cases.find(changed.case_id) == changed

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from safehold.cases.model import (
+    Attention,
     Case,
     CaseState,
     DecisionRecord,
@@ -40,6 +41,12 @@ def of_changes(case: Case) -> dict[str, Any]:
         "canary": case.canary,
         "pdq": case.pdq,
         "pdq_quality": case.pdq_quality,
+        "recipient": case.recipient,
+        "key_name": case.key_name,
+        "tier": case.tier,
+        "urgency": case.urgency,
+        "attention": case.attention.value,
+        "purged": case.purged,
     }
 
 
@@ -51,8 +58,6 @@ def of_case(case: Case) -> dict[str, Any]:
         "content": case.content,
         "surface": case.surface,
         "opened": case.opened,
-        "recipient": case.recipient,
-        "key_name": case.key_name,
         **of_changes(case),
     }
 
@@ -76,6 +81,10 @@ def case(row: sa.Row[Any]) -> Case:
         cleared=frozenset((name, entry) for name, entry in row.cleared),
         pdq=row.pdq,
         pdq_quality=row.pdq_quality,
+        tier=row.tier,
+        urgency=row.urgency,
+        attention=Attention(row.attention),
+        purged=row.purged,
     )
 
 

@@ -26,6 +26,12 @@ CHANGING = (
     "canary",
     "pdq",
     "pdq_quality",
+    "recipient",
+    "key_name",
+    "tier",
+    "urgency",
+    "attention",
+    "purged",
 )
 """Columns of a case that can change."""
 
@@ -103,6 +109,8 @@ SELECT_OCCURRENCES = _of_case(occurrences, "at", "occurrence_id")
 SELECT_EVIDENCE = _of_case(evidence, "created", "evidence_id")
 SELECT_DECISIONS = _of_case(decisions, "at", "decision_id")
 SELECT_STATEMENTS = _of_case(statements, "at", "statement_id")
+
+DELETE_EVIDENCE = sa.delete(evidence).where(evidence.c.case_id == _case)
 
 SELECT_CASES_OF_UPLOADER = (
     sa.select(occurrences.c.case_id)

@@ -126,6 +126,10 @@ class SqlCaseStore:
         """A case's evidence, in order of time."""
         return [rows.evidence(row) for row in self._of_case(sql.SELECT_EVIDENCE, case_id)]
 
+    def remove_evidence(self, case_id: CaseId) -> int:
+        """Remove the rows of a case's evidence; how many."""
+        return self._of_case_done(sql.DELETE_EVIDENCE, case_id)
+
     def all_evidence(self) -> Iterator[Evidence]:
         """All evidence, by id, in batches."""
         for row in self._pages(sql.PAGE_OF_EVIDENCE):
@@ -158,6 +162,9 @@ class SqlCaseStore:
 
     def _of_case(self, statement: sa.Select[Any], case_id: CaseId) -> sa.CursorResult[Any]:
         return self._connection.execute(statement, {"of_case": case_id})
+
+    def _of_case_done(self, statement: sa.Delete, case_id: CaseId) -> int:
+        return self._connection.execute(statement, {"of_case": case_id}).rowcount
 
     def _pages(self, statement: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
         """Rows by their first column, page by page."""

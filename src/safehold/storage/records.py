@@ -15,6 +15,7 @@ from safehold.storage.case_store import SqlCaseStore
 from safehold.storage.engine import BEGIN, DatabaseError, database_errors
 from safehold.storage.fleet_store import SqlFleetStore
 from safehold.storage.outbox_store import SqlOutboxStore
+from safehold.storage.review_store import SqlReviewStore
 from safehold.storage.schema_audit import write_checks
 from safehold.storage.user_store import SqlUserStore
 
@@ -31,6 +32,7 @@ class SqlTransaction:
         self.audit = SqlAuditLog(connection)
         self.outbox = SqlOutboxStore(connection)
         self.fleet = SqlFleetStore(connection)
+        self.reviews = SqlReviewStore(connection)
         self.users = SqlUserStore(connection)
 
 

@@ -41,11 +41,27 @@ cases = sa.Table(
     sa.Column("cleared", sa.JSON, nullable=False),
     sa.Column("pdq", sa.LargeBinary, nullable=True),
     sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+    sa.Column("tier", sa.Text, nullable=False, server_default=""),
+    sa.Column("urgency", sa.SmallInteger, nullable=False, server_default="0"),
+    sa.Column("attention", sa.Text, nullable=False, server_default=""),
+    sa.Column("purged", UtcDateTime, nullable=True),
     sa.CheckConstraint("length(content) = 16", name="cases_content_length"),
     sa.CheckConstraint("length(pdq) = 32", name="cases_pdq"),
     sa.UniqueConstraint("service_id", "content", name="cases_content"),
     sa.Index("cases_of_service", "service_id", "case_id"),
     sa.Index("cases_in_queue", "canary", "state", "queue", "case_id"),
+    sa.Index("cases_by_age", "canary", "state", "case_id"),
+    sa.Index("cases_by_urgency", "canary", "state", "queue", sa.text("urgency DESC"), "case_id"),
+    sa.Index("cases_most_urgent", "canary", "state", sa.text("urgency DESC"), "case_id"),
+    sa.Index("cases_opened", "opened"),
+    sa.Index(
+        "cases_pictures",
+        "service_id",
+        "state",
+        "case_id",
+        sqlite_where=sa.text("pdq IS NOT NULL"),
+        postgresql_where=sa.text("pdq IS NOT NULL"),
+    ),
     sa.Index(
         "cases_due",
         "deadline",
@@ -106,6 +122,13 @@ decisions = sa.Table(
     sa.Column("reasons", sa.JSON, nullable=False),
     sa.Column("details", sa.JSON, nullable=False),
     sa.Index("decisions_of_case", "case_id"),
+    sa.Index(
+        "decisions_by_people",
+        "at",
+        "case_id",
+        sqlite_where=sa.text("occurrence_id IS NULL"),
+        postgresql_where=sa.text("occurrence_id IS NULL"),
+    ),
 )
 
 statements = sa.Table(
