@@ -62,8 +62,8 @@ def test_filters_and_order_come_from_the_address(office: Office) -> None:
 
     def shown(address: str) -> list[str]:
         page = browser.get(address).text
-        places = {case: page.find(case[-10:]) for case in (first, second)}
-        return sorted((case for case in places if places[case] >= 0), key=lambda c: places[c])
+        places = sorted((page.find(case[-10:]), case) for case in (first, second))
+        return [case for place, case in places if place >= 0]
 
     assert shown("/queue") == [second, first]
     assert shown("/queue?order=oldest") == [first, second]
@@ -115,7 +115,7 @@ def test_an_empty_queue_is_said(office: Office) -> None:
 
 def test_what_is_passed_on_does_not_come_back_to_who_passed_it(office: Office) -> None:
     case_id = office.case(exact())
-    user, browser = office.reviewer()
+    _, browser = office.reviewer()
     browser.post(f"/cases/{case_id}/take")
     answer = browser.post(f"/cases/{case_id}/pass", data={"from": "matches"})
     assert answer.headers["Location"].startswith("/queue?")
