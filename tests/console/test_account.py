@@ -209,7 +209,10 @@ def test_guessing_the_present_password_waits(people: People, member: Member) -> 
 def test_the_last_second_factor_stays(people: People, member: Member) -> None:
     key = Authenticator()
     page = member.person.get("/account")
-    assert "cannot be removed" in page.text and "/account/passkey/remove" not in page.text
+    assert "cannot be removed" in page.text and "/remove" not in page.text
+    page = member.person.post("/account/totp/remove")
+    assert page.status_code == 422 and "last second factor" in page.text
+    assert people.users.user(member.user.user_id).totp is not None
     member.person.get("/account/passkey")
     options = member.person.script("/account/passkey/options").json()
     made = json.dumps(key.create(options))
@@ -228,10 +231,11 @@ def test_the_last_second_factor_stays(people: People, member: Member) -> None:
     options = member.person.script("/account/passkey/options").json()
     made = json.dumps(key.create(options))
     member.person.post("/account/passkey", {"response": made, "label": "blue"})
-    with people.house.records.write() as transaction:
-        user = transaction.users.user(member.user.user_id)
-        assert user is not None
-        transaction.users.update(dataclasses.replace(user, totp=None))
+    assert 'action="/account/totp/remove"' in member.person.get("/account").text
+    done = member.person.post("/account/totp/remove")
+    assert done.headers["location"] == "/account?done=totp_removed"
+    assert people.users.user(member.user.user_id).totp is None
+    assert ("user.factor_removed", f"user:{member.user.user_id}") in people.audit()
     page = member.person.post("/account/passkey/remove", {"passkey": named})
     assert page.status_code == 422 and "last second factor" in page.text
     assert len(people.users.passkeys(member.user.user_id)) == 1

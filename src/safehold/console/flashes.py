@@ -18,6 +18,7 @@ FLASHES: Mapping[str, str] = MappingProxyType(
         "passkey_added": mark("The passkey is added."),
         "passkey_removed": mark("The passkey is removed."),
         "totp_added": mark("The authenticator app is set up."),
+        "totp_removed": mark("The authenticator app is removed."),
         "session_ended": mark("The session has ended."),
         "sessions_ended": mark("All other sessions have ended."),
         "user_added": mark("The user is added."),

@@ -224,6 +224,17 @@ class UserService:
             transaction.users.remove_passkey(user_id, credential_id)
             self._tell(transaction, "user.factor_removed", user, by, factor="passkey")
 
+    def remove_totp(self, user_id: UserId, by: str) -> None:
+        """Remove the authenticator app; nothing where there is none. Raises `LastFactorError`."""
+        with self._changes() as transaction:
+            user = _required(transaction.users, user_id)
+            if user.totp is None:
+                return
+            if not transaction.users.passkeys(user_id):
+                raise LastFactorError
+            transaction.users.update(dataclasses.replace(user, totp=None))
+            self._tell(transaction, "user.factor_removed", user, by, factor="totp")
+
     def link_oidc(self, user_id: UserId, oidc: str, by: str) -> None:
         """Link a user to a subject of the identity provider, or (empty) to none.
 

@@ -7,7 +7,7 @@ import binascii
 import dataclasses
 import datetime as dt
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from safehold.console.errors import FormError
@@ -162,12 +162,29 @@ def account_passkey_remove(visit: Visit) -> Reply:
         credential = base64.urlsafe_b64decode(visit.form.get("passkey", "") + "==")
     except (binascii.Error, ValueError):
         raise FormError from None
+    users = visit.parts.users
+    return _removed(
+        visit,
+        "passkey_removed",
+        lambda: users.remove_passkey(visit.me.user_id, credential, actor(visit)),
+    )
+
+
+def account_totp_remove(visit: Visit) -> Reply:
+    """Remove the authenticator app; never the last second factor."""
+    users = visit.parts.users
+    return _removed(
+        visit, "totp_removed", lambda: users.remove_totp(visit.me.user_id, actor(visit))
+    )
+
+
+def _removed(visit: Visit, code: str, remove: Callable[[], None]) -> Reply:
     try:
-        visit.parts.users.remove_passkey(visit.me.user_id, credential, actor(visit))
+        remove()
     except LastFactorError as error:
         errors = {"factors": f"{visit.text(error.message)} {visit.text(error.hint)}"}
         return _page(visit, UNPROCESSABLE, errors=errors)
-    return _done(visit, "passkey_removed")
+    return _done(visit, code)
 
 
 def encoded(credential_id: bytes) -> str:
@@ -214,6 +231,7 @@ ROUTES: tuple[Route, ...] = (
     Route("POST", "/account/password", "account_password", _OWN, account_password),
     Route("POST", "/account/totp", "account_totp", _OWN, account_totp),
     Route("POST", "/account/totp/confirm", "account_totp_confirm", _OWN, account_totp_confirm),
+    Route("POST", "/account/totp/remove", "account_totp_remove", _OWN, account_totp_remove),
     Route("GET", "/account/passkey", "account_passkey", _OWN, account_passkey),
     Route(
         "POST",
