@@ -24,6 +24,7 @@ from safehold.users.roles import Role
 from safehold.users.service import UserService
 from safehold.users.sign_in import SignIn, SignInParts
 from tests.console.conftest import KEY, ORIGIN, Browser, House
+from tests.users.authenticator import Authenticator
 
 PASSWORD = "a plum tree beside the wall"
 OTHER_PASSWORD = "a pear tree behind the barn"
@@ -166,6 +167,13 @@ class Member:
     user: User
     secret: str
     person: Person
+
+
+def security_key(number: int = 1) -> Authenticator:
+    """A passkey's authenticator, in a browser at the console."""
+    key = Authenticator(number, ORIGIN)
+    key.rp_id = "localhost"
+    return key
 
 
 def shown_secret(page: httpx.Response) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 from typing import Any
 
 import pytest
@@ -16,7 +15,6 @@ from safehold.console.pages.preferences import bounds, preferences_of
 from safehold.ids import EvidenceId, ViewId
 from safehold.users.model import Preferences
 from safehold.users.roles import Role
-from tests.console.authenticator import Authenticator
 from tests.console.conftest import House
 from tests.console.people import (
     OTHER_PASSWORD,
@@ -25,6 +23,7 @@ from tests.console.people import (
     People,
     error_of,
     field,
+    security_key,
     shown_secret,
 )
 from tests.storage.held import case
@@ -207,15 +206,15 @@ def test_guessing_the_present_password_waits(people: People, member: Member) -> 
 
 
 def test_the_last_second_factor_stays(people: People, member: Member) -> None:
-    key = Authenticator()
+    key = security_key()
     page = member.person.get("/account")
     assert "cannot be removed" in page.text and "/remove" not in page.text
     page = member.person.post("/account/totp/remove")
     assert page.status_code == 422 and "last second factor" in page.text
     assert people.users.user(member.user.user_id).totp is not None
     member.person.get("/account/passkey")
-    options = member.person.script("/account/passkey/options").json()
-    made = json.dumps(key.create(options))
+    options = member.person.script("/account/passkey/options").text
+    made = key.create(options)
     token = member.person.token
     done = member.person.post("/account/passkey", {"response": made, "label": " blue  <key> "})
     assert done.headers["location"] == "/account?done=passkey_added"
@@ -228,8 +227,8 @@ def test_the_last_second_factor_stays(people: People, member: Member) -> None:
     assert done.headers["location"] == "/account?done=passkey_removed"
     assert not people.users.passkeys(member.user.user_id)
 
-    options = member.person.script("/account/passkey/options").json()
-    made = json.dumps(key.create(options))
+    options = member.person.script("/account/passkey/options").text
+    made = key.create(options)
     member.person.post("/account/passkey", {"response": made, "label": "blue"})
     assert 'action="/account/totp/remove"' in member.person.get("/account").text
     done = member.person.post("/account/totp/remove")
@@ -244,8 +243,8 @@ def test_the_last_second_factor_stays(people: People, member: Member) -> None:
 
 def test_nobody_removes_anothers_passkey(people: People, member: Member) -> None:
     member.person.get("/account/passkey")
-    options = member.person.script("/account/passkey/options").json()
-    made = json.dumps(Authenticator().create(options))
+    options = member.person.script("/account/passkey/options").text
+    made = security_key().create(options)
     page = member.person.follow(
         member.person.post("/account/passkey", {"response": made, "label": "blue"})
     )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import json
 
 import pytest
 from hypothesis import given
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from safehold.console.pages.addresses import local_address
 from safehold.users.model import Stage
 from safehold.users.roles import Role
-from tests.console.authenticator import Authenticator
 from tests.console.conftest import House
 from tests.console.people import (
     OPTIONS,
@@ -23,6 +21,7 @@ from tests.console.people import (
     People,
     error_of,
     field,
+    security_key,
     shown_secret,
 )
 
@@ -283,7 +282,7 @@ def test_a_half_signed_in_session_enrols_nothing(people: People) -> None:
 
 def test_a_passkey_is_set_up_and_signs_in(people: People) -> None:
     _, code = people.users.add("amira", frozenset({Role.OFFICER}), "operator")
-    key = Authenticator()
+    key = security_key()
     person = people.person()
     person.get("/set-up")
     person.follow(person.post("/set-up", {"code": code}))
@@ -292,8 +291,8 @@ def test_a_passkey_is_set_up_and_signs_in(people: People) -> None:
     assert 'data-passkey="create"' in page.text
     options = person.script("/set-up/passkey/options")
     assert options.headers["content-type"] == "application/json"
-    made = key.create(options.json())
-    done = person.post("/set-up/passkey", {"response": json.dumps(made), "label": "green key"})
+    made = key.create(options.text)
+    done = person.post("/set-up/passkey", {"response": made, "label": "green key"})
     page = person.follow(done)
     assert "green key" in page.text
 
@@ -301,18 +300,19 @@ def test_a_passkey_is_set_up_and_signs_in(people: People) -> None:
     other.get("/sign-in")
     page = other.follow(other.post("/sign-in", {"name": "amira", "password": PASSWORD}))
     assert 'data-passkey="get"' in page.text and 'name="code"' not in page.text
-    asked = other.script("/sign-in/passkey/options").json()
+    asked = other.script("/sign-in/passkey/options").text
     first = other.token
-    forged = Authenticator(credential_id=key.credential_id).get(asked)
-    refused = other.post("/sign-in/passkey", {"response": json.dumps(forged)})
+    forger = security_key(2)
+    forger.credential_id = key.credential_id
+    refused = other.post("/sign-in/passkey", {"response": forger.get(asked)})
     assert refused.status_code == 422 and "passkey was not taken" in refused.text
-    stale = other.post("/sign-in/passkey", {"response": json.dumps(key.get(asked))})
+    stale = other.post("/sign-in/passkey", {"response": key.get(asked)})
     assert stale.status_code == 422
-    asked = other.script("/sign-in/passkey/options").json()
+    asked = other.script("/sign-in/passkey/options").text
     elsewhere = key.get(asked, origin="https://elsewhere.example")
-    assert other.post("/sign-in/passkey", {"response": json.dumps(elsewhere)}).status_code == 422
-    asked = other.script("/sign-in/passkey/options").json()
-    done = other.post("/sign-in/passkey", {"response": json.dumps(key.get(asked))})
+    assert other.post("/sign-in/passkey", {"response": elsewhere}).status_code == 422
+    asked = other.script("/sign-in/passkey/options").text
+    done = other.post("/sign-in/passkey", {"response": key.get(asked)})
     assert done.status_code == 303, done.text
     assert other.token not in ("", first)
     assert other.get("/account").status_code == 200
