@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import datetime as dt
 import itertools
@@ -77,8 +78,6 @@ class House:
     def enrol(self, token: str, user: User) -> str:
         """Enrol an authenticator app; the new token."""
         enrolment = self.sign_in.begin_totp(token, HERE)
-        import base64
-
         self.secrets[user.user_id] = base64.b32decode(enrolment.secret)
         return self.sign_in.confirm_totp(token, HERE, self.code(user))
 

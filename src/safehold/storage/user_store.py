@@ -200,7 +200,8 @@ class SqlUserStore:
 
     def last_failure(self, subject: bytes) -> dt.datetime | None:
         """When a sign-in last failed for a keyed subject, if that is not forgotten."""
-        return self._connection.scalar(_LAST_FAILURE, {"of_subject": subject})
+        found: dt.datetime | None = self._connection.scalar(_LAST_FAILURE, {"of_subject": subject})
+        return found
 
     def add_failure(self, subject: bytes, at: dt.datetime) -> None:
         """Count a failed sign-in for a keyed subject (16 bytes)."""

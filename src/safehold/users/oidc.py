@@ -23,7 +23,7 @@ import jwt
 from safehold.clock import Clock
 from safehold.errors import SafeholdError
 from safehold.outbound.client import check_url, send_once
-from safehold.outbound.model import Call, OutboundError, OutboundOptions
+from safehold.outbound.model import Call, OutboundError, OutboundOptions, OutboundStatusError
 from safehold.users.sealing import Sealer
 from safehold.users.sessions import same
 
@@ -40,6 +40,8 @@ SMALLEST_RSA_BITS = 2048
 _KINDS = {"RS256": ("RSA", ""), "ES256": ("EC", "P-256"), "EdDSA": ("OKP", "Ed25519")}
 """Signature algorithms that are taken, with the type and curve of their keys (RFC 7518, 8037)."""
 _PURPOSE = "oidc"
+_BAD_REQUEST = 400
+"""How a token endpoint answers to a code that it does not take (RFC 6749, section 5.2)."""
 _RANDOM_BYTES = 32
 
 
@@ -231,7 +233,13 @@ class OidcClient:
             form["client_id"] = options.client_id
             if options.client_secret:
                 form["client_secret"] = options.client_secret
-        answer = self._fetched(provider.token, "POST", headers, urlencode(form).encode("ascii"))
+        body = urlencode(form).encode("ascii")
+        try:
+            answer = self._fetched(provider.token, "POST", headers, body)
+        except OutboundStatusError as error:
+            if error.status != _BAD_REQUEST:
+                raise
+            raise ValueError("a code that is not taken") from error
         token = answer["id_token"]
         if not isinstance(token, str):
             raise TypeError
