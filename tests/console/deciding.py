@@ -260,9 +260,7 @@ class Office:
     def open_view(self, case_id: CaseId, browser: Browser) -> str:
         """Open a view on a case's first piece of evidence; its id."""
         evidence_id = self.evidence_of(case_id)[0].evidence_id
-        answer = browser.post(
-            f"/cases/{case_id}/views/script", json={"evidence_id": evidence_id}
-        )
+        answer = browser.post(f"/cases/{case_id}/views/script", json={"evidence_id": evidence_id})
         assert answer.status_code == 200, answer.text
         return cast(str, answer.json()["still"].split("/")[2])
 
