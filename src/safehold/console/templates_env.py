@@ -22,6 +22,8 @@ from safehold.console.static_files import StaticFiles
 from safehold.console.visit import Route, Visit
 from safehold.users.roles import Permission
 
+_JUST_NOW = dt.timedelta(seconds=5)
+
 
 class Environment:
     """Makes pages; see `safehold.console.ports.Templates`."""
@@ -88,6 +90,7 @@ class _Moments:
     def __init__(self, visit: Visit) -> None:
         self._now = visit.now
         self._locale = visit.catalog.locale
+        self._just_now = visit.catalog.text("just now")
 
     def moment(self, value: dt.datetime | None) -> Markup:
         """Day and time of day, with the zone; nothing for None."""
@@ -99,7 +102,9 @@ class _Moments:
         """How long ago, or how long until; the moment itself as title. Nothing for None."""
         if value is None:
             return Markup("")
-        words = format_timedelta(value - self._now, add_direction=True, locale=self._locale)
+        words = self._just_now
+        if abs(value - self._now) >= _JUST_NOW:
+            words = format_timedelta(value - self._now, add_direction=True, locale=self._locale)
         return Markup('<time datetime="{}" title="{}">{}</time>').format(
             _machine(value), self._words(value), words
         )

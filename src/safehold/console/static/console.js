@@ -140,7 +140,7 @@ function keys() {
   on.checked = stored(KEYS_OFF) !== "1";
   on.addEventListener("change", () => store(KEYS_OFF, on.checked ? "" : "1"));
   const open = document.getElementById("keyboard-open");
-  if (open && document.getElementById("keys") === null) {
+  if (open && document.getElementById("keys") === null && keyed().length > 0) {
     open.hidden = false;
     open.addEventListener("click", () => showKeys(dialog));
   }
