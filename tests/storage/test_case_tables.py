@@ -27,9 +27,9 @@ def test_lengths_are_bounded_by_the_database(sqlite: sa.Engine, field: str) -> N
         (sql.SELECT_CONTENT, {"of_service": "a", "of_content": b""}, "content=?"),
         (sql.SELECT_CONTENTS, {"of_services": ["a", "b"], "of_contents": [b"", b"1"]}, "content=?"),
         (sql.SELECT_DUE, {"moment": T0, "at_most": 5}, "cases_due"),
-        (sql.COUNT_CASES, {}, "cases_in_queue"),
-        (sql.COUNT_FAULTS, {}, "cases_in_queue"),
-        (sql.SUM_FAULTS, {}, "cases_in_queue"),
+        (sql.COUNT_CASES, {}, "canary=?"),
+        (sql.COUNT_FAULTS, {}, "queue=?"),
+        (sql.SUM_FAULTS, {}, "queue=?"),
         (sql.SUM_FAULTS, {}, "evidence_of_case"),
         (
             sql.SELECT_CASES_OF_UPLOADER,

@@ -155,7 +155,10 @@ def test_filters(records: Records) -> None:
 
 
 def test_what_is_free_for_somebody(records: Records) -> None:
-    there = [case(n, attention=Attention.APPEALED if n in (4, 5) else Attention.NONE) for n in range(1, 6)]
+    there = [
+        case(n, attention=Attention.APPEALED if n in (4, 5) else Attention.NONE)
+        for n in range(1, 6)
+    ]
     put(records, *there)
     with records.write() as transaction:
         transaction.reviews.lock(lock(there[0], BEN))

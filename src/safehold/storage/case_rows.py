@@ -28,6 +28,9 @@ from safehold.ids import (
 )
 from safehold.policy.model import Verdict
 
+MOST_URGENT = 100
+"""The greatest urgency; what is stored is how far a case is from it."""
+
 
 def of_changes(case: Case) -> dict[str, Any]:
     """What can change of a case."""
@@ -44,7 +47,7 @@ def of_changes(case: Case) -> dict[str, Any]:
         "recipient": case.recipient,
         "key_name": case.key_name,
         "tier": case.tier,
-        "urgency": case.urgency,
+        "calm": MOST_URGENT - case.urgency,
         "attention": case.attention.value,
         "purged": case.purged,
     }
@@ -82,7 +85,7 @@ def case(row: sa.Row[Any]) -> Case:
         pdq=row.pdq,
         pdq_quality=row.pdq_quality,
         tier=row.tier,
-        urgency=row.urgency,
+        urgency=MOST_URGENT - row.calm,
         attention=Attention(row.attention),
         purged=row.purged,
     )

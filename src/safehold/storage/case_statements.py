@@ -29,7 +29,7 @@ CHANGING = (
     "recipient",
     "key_name",
     "tier",
-    "urgency",
+    "calm",
     "attention",
     "purged",
 )

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from safehold.cases.model import Attention
 from safehold.cases.review.model import Order, QueueFilter
 from safehold.cases.review.paging import parse
+from safehold.storage.case_rows import MOST_URGENT
 from safehold.storage.schema_cases import cases, decisions, occurrences
 from safehold.storage.schema_reviews import case_locks, case_passes
 
@@ -39,7 +40,7 @@ def select_queue(wanted: QueueFilter, now: dt.datetime) -> sa.Select[Any]:
     if wanted.after:
         statement = statement.where(_after(wanted))
     if wanted.order is Order.URGENCY:
-        return statement.order_by(cases.c.urgency.desc(), cases.c.case_id)
+        return statement.order_by(cases.c.calm, cases.c.case_id)
     newest = wanted.order is Order.NEWEST
     return statement.order_by(cases.c.case_id.desc() if newest else cases.c.case_id)
 
@@ -96,8 +97,8 @@ def _after(wanted: QueueFilter) -> sa.ColumnElement[bool]:
     urgency, case_id = parse(wanted.order, wanted.after)
     if wanted.order is Order.URGENCY:
         return sa.and_(
-            cases.c.urgency <= urgency,
-            sa.or_(cases.c.urgency < urgency, cases.c.case_id > case_id),
+            cases.c.calm >= MOST_URGENT - urgency,
+            sa.or_(cases.c.calm > MOST_URGENT - urgency, cases.c.case_id > case_id),
         )
     newest = wanted.order is Order.NEWEST
     return cases.c.case_id < case_id if newest else cases.c.case_id > case_id

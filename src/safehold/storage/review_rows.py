@@ -1,12 +1,15 @@
-"""What people's work on cases leaves behind, as rows and back."""
+"""People's work on cases as rows, and back."""
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import sqlalchemy as sa
 
 from safehold.cases.review.model import (
+    CaseLock,
     LegalHold,
     Likeness,
     Note,
@@ -16,7 +19,31 @@ from safehold.cases.review.model import (
     ProposalState,
     View,
 )
-from safehold.ids import CaseId, EvidenceId, HoldId, NoteId, ProposalId, ServiceId, UserId, ViewId
+from safehold.ids import (
+    CaseId,
+    EvidenceId,
+    HoldId,
+    NoteId,
+    ProposalId,
+    ServiceId,
+    UserId,
+    ViewId,
+)
+
+
+def _fields(record: CaseLock | View | Proposal | Note | LegalHold | Likeness) -> dict[str, Any]:
+    """A record whose fields are the columns of its table."""
+    return {field.name: getattr(record, field.name) for field in dataclasses.fields(record)}
+
+
+def of_lock(lock: CaseLock) -> dict[str, Any]:
+    """The row of a lock."""
+    return _fields(lock)
+
+
+def lock(row: sa.Row[Any]) -> CaseLock:
+    """A lock from its row."""
+    return CaseLock(CaseId(row.case_id), UserId(row.user_id), row.since, row.until)
 
 
 def of_view_changes(view: View) -> dict[str, Any]:
@@ -33,17 +60,8 @@ def of_view_changes(view: View) -> dict[str, Any]:
 
 
 def of_view(view: View) -> dict[str, Any]:
-    """The row of a view."""
-    return {
-        "view_id": view.view_id,
-        "case_id": view.case_id,
-        "evidence_id": view.evidence_id,
-        "user_id": view.user_id,
-        "session": view.session,
-        "opened": view.opened,
-        "until": view.until,
-        **of_view_changes(view),
-    }
+    """The whole row of a view."""
+    return _fields(view) | of_view_changes(view)
 
 
 def view(row: sa.Row[Any]) -> View:
@@ -59,11 +77,15 @@ def view(row: sa.Row[Any]) -> View:
         ended=row.ended,
         frames=row.frames,
         whole=row.whole,
-        blurred=frozenset(row.blurred),
-        sharp=frozenset(row.sharp),
-        colour=frozenset(row.colour),
+        blurred=_stills(row.blurred),
+        sharp=_stills(row.sharp),
+        colour=_stills(row.colour),
         sharp_seconds=row.sharp_seconds,
     )
+
+
+def _stills(numbers: Iterable[int]) -> frozenset[int]:
+    return frozenset(int(number) for number in numbers)
 
 
 def of_proposal_changes(proposal: Proposal) -> dict[str, Any]:
@@ -77,17 +99,8 @@ def of_proposal_changes(proposal: Proposal) -> dict[str, Any]:
 
 
 def of_proposal(proposal: Proposal) -> dict[str, Any]:
-    """The row of a proposal."""
-    return {
-        "proposal_id": proposal.proposal_id,
-        "case_id": proposal.case_id,
-        "service_id": proposal.service_id,
-        "kind": proposal.kind.value,
-        "proposed_by": proposal.proposed_by,
-        "proposed_at": proposal.proposed_at,
-        "until": proposal.until,
-        **of_proposal_changes(proposal),
-    }
+    """The whole row of a proposal."""
+    return _fields(proposal) | {"kind": proposal.kind.value} | of_proposal_changes(proposal)
 
 
 def proposal(row: sa.Row[Any]) -> Proposal:
@@ -102,21 +115,14 @@ def proposal(row: sa.Row[Any]) -> Proposal:
         proposed_at=row.proposed_at,
         until=row.until,
         details=row.details,
-        decided_by=None if row.decided_by is None else UserId(row.decided_by),
+        decided_by=_user(row.decided_by),
         decided_at=row.decided_at,
     )
 
 
 def of_note(note: Note) -> dict[str, Any]:
     """The row of a note."""
-    return {
-        "note_id": note.note_id,
-        "case_id": note.case_id,
-        "kind": note.kind.value,
-        "user_id": note.user_id,
-        "at": note.at,
-        "sealed_text": note.sealed_text,
-    }
+    return _fields(note) | {"kind": note.kind.value}
 
 
 def note(row: sa.Row[Any]) -> Note:
@@ -133,17 +139,7 @@ def note(row: sa.Row[Any]) -> Note:
 
 def of_hold(hold: LegalHold) -> dict[str, Any]:
     """The row of a legal hold."""
-    return {
-        "hold_id": hold.hold_id,
-        "service_id": hold.service_id,
-        "case_id": hold.case_id,
-        "uploader": hold.uploader,
-        "reference": hold.reference,
-        "set_by": hold.set_by,
-        "set_at": hold.set_at,
-        "lifted_by": hold.lifted_by,
-        "lifted_at": hold.lifted_at,
-    }
+    return _fields(hold)
 
 
 def hold(row: sa.Row[Any]) -> LegalHold:
@@ -156,22 +152,15 @@ def hold(row: sa.Row[Any]) -> LegalHold:
         reference=row.reference,
         set_by=UserId(row.set_by),
         set_at=row.set_at,
-        lifted_by=None if row.lifted_by is None else UserId(row.lifted_by),
+        lifted_by=_user(row.lifted_by),
         lifted_at=row.lifted_at,
     )
 
 
 def of_likeness(likeness: Likeness) -> dict[str, Any]:
     """The row of a clearing by likeness."""
-    return {
-        "case_id": likeness.case_id,
-        "service_id": likeness.service_id,
-        "pdq": likeness.pdq,
-        "radius": likeness.radius,
-        "grounds": [list(ground) for ground in sorted(likeness.grounds)],
-        "at": likeness.at,
-        "ended": likeness.ended,
-    }
+    grounds = [list(ground) for ground in sorted(likeness.grounds)]
+    return _fields(likeness) | {"grounds": grounds}
 
 
 def likeness(row: sa.Row[Any]) -> Likeness:
@@ -185,3 +174,7 @@ def likeness(row: sa.Row[Any]) -> Likeness:
         at=row.at,
         ended=row.ended,
     )
+
+
+def _user(user_id: str | None) -> UserId | None:
+    return None if user_id is None else UserId(user_id)

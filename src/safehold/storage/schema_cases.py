@@ -42,7 +42,8 @@ cases = sa.Table(
     sa.Column("pdq", sa.LargeBinary, nullable=True),
     sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
     sa.Column("tier", sa.Text, nullable=False, server_default=""),
-    sa.Column("urgency", sa.SmallInteger, nullable=False, server_default="0"),
+    # 100 less the urgency: an index in rising order then serves the queue in both databases.
+    sa.Column("calm", sa.SmallInteger, nullable=False, server_default="100"),
     sa.Column("attention", sa.Text, nullable=False, server_default=""),
     sa.Column("purged", UtcDateTime, nullable=True),
     sa.CheckConstraint("length(content) = 16", name="cases_content_length"),
@@ -51,8 +52,8 @@ cases = sa.Table(
     sa.Index("cases_of_service", "service_id", "case_id"),
     sa.Index("cases_in_queue", "canary", "state", "queue", "case_id"),
     sa.Index("cases_by_age", "canary", "state", "case_id"),
-    sa.Index("cases_by_urgency", "canary", "state", "queue", sa.text("urgency DESC"), "case_id"),
-    sa.Index("cases_most_urgent", "canary", "state", sa.text("urgency DESC"), "case_id"),
+    sa.Index("cases_by_urgency", "canary", "state", "queue", "calm", "case_id"),
+    sa.Index("cases_most_urgent", "canary", "state", "calm", "case_id"),
     sa.Index("cases_opened", "opened"),
     sa.Index(
         "cases_pictures",

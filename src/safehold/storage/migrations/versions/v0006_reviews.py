@@ -22,15 +22,12 @@ _BATCH = 500
 def upgrade() -> None:
     """Make the tables of `schema_reviews` and the new columns of cases."""
     op.add_column("cases", sa.Column("tier", sa.Text, nullable=False, server_default=""))
-    op.add_column(
-        "cases", sa.Column("urgency", sa.SmallInteger, nullable=False, server_default="0")
-    )
+    op.add_column("cases", sa.Column("calm", sa.SmallInteger, nullable=False, server_default="100"))
     op.add_column("cases", sa.Column("attention", sa.Text, nullable=False, server_default=""))
     op.add_column("cases", sa.Column("purged", _MOMENT, nullable=True))
     op.create_index("cases_by_age", "cases", ["canary", "state", "case_id"])
-    urgent = sa.text("urgency DESC")
-    op.create_index("cases_by_urgency", "cases", ["canary", "state", "queue", urgent, "case_id"])
-    op.create_index("cases_most_urgent", "cases", ["canary", "state", urgent, "case_id"])
+    op.create_index("cases_by_urgency", "cases", ["canary", "state", "queue", "calm", "case_id"])
+    op.create_index("cases_most_urgent", "cases", ["canary", "state", "calm", "case_id"])
     op.create_index("cases_opened", "cases", ["opened"])
     _partial("cases_pictures", "cases", ["service_id", "state", "case_id"], "pdq IS NOT NULL")
     _partial("decisions_by_people", "decisions", ["at", "case_id"], "occurrence_id IS NULL")
