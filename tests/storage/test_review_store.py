@@ -484,7 +484,7 @@ def _plain(row: Any) -> Any:
 
 def test_the_queue_has_an_index(sqlite: sa.Engine) -> None:
     """Without one a page would sort all open cases."""
-    from safehold.storage.review_queue import select_queue
+    from safehold.storage.review_statements import select_queue
 
     for wanted in (
         QueueFilter(),
