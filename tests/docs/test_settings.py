@@ -21,6 +21,7 @@ from safehold.media.sandbox.interface import SandboxOptions
 from safehold.outbox.schedule import DeliveryOptions
 from safehold.scan.examine import FlowOptions
 from safehold.storage.engine import PostgresOptions, SqliteOptions
+from safehold.users.passwords import PasswordOptions
 from safehold.vault.s3 import S3Options
 from safehold.vault.vault import VaultOptions
 from tests.docs.pages import code, reference, rows, section
@@ -71,6 +72,7 @@ FIXED_KINDS = (
     S3Options,
     ServeOptions,
     DeliveryOptions,
+    PasswordOptions,
 )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from functools import partial
 
 from safehold.cases.records import Records
 from safehold.users.model import SessionError, SignInError
@@ -61,14 +62,16 @@ def test_one_token_rises_once(records: Records) -> None:
     assert house.changed(alex).failures == 0
 
 
+def guess(house: House, name: str, _: int) -> None:
+    house.sign_in.password(name, "a guess", HERE, ADDRESS)
+
+
 def test_guesses_that_come_together_are_all_counted(records: Records) -> None:
     house = House(records=records)
     alex = house.add()
     for name in ("alex", "nobody"):
         for _ in range(2):
-            outcomes = at_once(
-                lambda _, name=name: house.sign_in.password(name, "a guess", HERE, ADDRESS)
-            )
+            outcomes = at_once(partial(guess, house, name))
         waits = 2 * THREADS - OPTIONS.free_failures
         assert outcomes == ["sign_in"] * (THREADS - waits) + ["sign_in_wait"] * waits
     assert house.changed(alex).failures == OPTIONS.free_failures
