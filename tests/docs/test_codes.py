@@ -124,7 +124,7 @@ def test_readiness() -> None:
 
 def test_log_events() -> None:
     found: set[str] = set()
-    for folder in ("server", "work"):
+    for folder in ("server", "work", "console", "runtime"):
         for _, tree in trees(folder):
             found.update(logged(tree))
     assert len(found) > 10
