@@ -26,6 +26,7 @@ OWN = {
     "account_password",
     "account_totp",
     "account_totp_confirm",
+    "account_totp_remove",
     "account_passkey",
     "account_passkey_options",
     "account_passkey_add",
