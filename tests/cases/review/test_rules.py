@@ -200,7 +200,7 @@ def test_what_is_escalated_goes_to_a_second_person() -> None:
 
 def test_the_standing_decision() -> None:
     confirmed = by_person("ann", "confirmed")
-    undone = by_person("ben", "undone")
+    undone = by_person("ben", "undone", undone=confirmed.decision_id)
     there = case(state=CaseState.CONFIRMED)
     assert rules.standing(there, [SURE, confirmed]) == confirmed
     assert rules.standing(there, [SURE, confirmed, SURE]) == confirmed

@@ -68,7 +68,6 @@ _EXACT_REASONS = frozenset(
     }
 )
 _DECIDED = frozenset({CaseState.CONFIRMED.value, CaseState.CLEARED.value})
-_UNDONE = "undone"
 
 
 class WhyNot(enum.StrEnum):
@@ -217,15 +216,15 @@ def by_people(decisions: Iterable[DecisionRecord]) -> list[DecisionRecord]:
 
 def standing(case: Case, decisions: Sequence[DecisionRecord]) -> DecisionRecord | None:
     """The person's decision that a case is decided by; None where there is none (any more)."""
-    last: DecisionRecord | None = None
-    for decision in decisions:
-        if decision.actor == "policy":
-            continue
-        if not _DECIDED.isdisjoint(decision.reasons):
-            last = decision
-        elif _UNDONE in decision.reasons:
-            last = None
-    return last if last is not None and case.state.value in last.reasons else None
+    undone = {str(decision.details.get("undone")) for decision in decisions}
+    return next(
+        (
+            decision
+            for decision in reversed(by_people(decisions))
+            if case.state.value in decision.reasons and decision.decision_id not in undone
+        ),
+        None,
+    )
 
 
 def decided_before(
