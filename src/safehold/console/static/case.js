@@ -17,4 +17,14 @@ for (const panel of document.querySelectorAll("details.case-choice")) {
   });
 }
 
+// The lock ends by itself, also while somebody reads.
+const lock = document.getElementById("lock");
+if (lock) {
+  const over = () => {
+    lock.textContent = lock.dataset.over ?? "";
+    lock.classList.add("case-notice");
+  };
+  window.setTimeout(over, Number(lock.dataset.seconds) * 1000);
+}
+
 setUp();
