@@ -18,6 +18,7 @@ from safehold.cases.model import (
     Statement,
     StatementKind,
 )
+from safehold.cases.urgency import LARGEST
 from safehold.ids import (
     CaseId,
     DecisionId,
@@ -27,9 +28,6 @@ from safehold.ids import (
     StatementId,
 )
 from safehold.policy.model import Verdict
-
-MOST_URGENT = 100
-"""The greatest urgency; what is stored is how far a case is from it."""
 
 
 def of_changes(case: Case) -> dict[str, Any]:
@@ -47,7 +45,7 @@ def of_changes(case: Case) -> dict[str, Any]:
         "recipient": case.recipient,
         "key_name": case.key_name,
         "tier": case.tier,
-        "calm": MOST_URGENT - case.urgency,
+        "calm": LARGEST - case.urgency,
         "attention": case.attention.value,
         "purged": case.purged,
     }
@@ -85,7 +83,7 @@ def case(row: sa.Row[Any]) -> Case:
         pdq=row.pdq,
         pdq_quality=row.pdq_quality,
         tier=row.tier,
-        urgency=MOST_URGENT - row.calm,
+        urgency=LARGEST - row.calm,
         attention=Attention(row.attention),
         purged=row.purged,
     )

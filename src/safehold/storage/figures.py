@@ -141,7 +141,8 @@ class _Reading:
         self._window = window
 
     def figures(self) -> Figures:
-        number, oldest = self._connection.execute(_OPEN).one()
+        waiting: Any = self._connection.execute(_OPEN).one()
+        number, oldest = waiting
         return {
             "by_surface": sorted((a, b, int(n)) for a, b, n in self._rows(_SURFACES)),
             "by_list": sorted(self._opened_by_list().items()),
@@ -194,7 +195,7 @@ class _Reading:
                 cleared[name] += state == CaseState.CLEARED.value
         return [(name, cleared[name], number) for name, number in sorted(total.items())]
 
-    def _rows(self, statement: sa.Select[Any]) -> Iterator[sa.Row[Any]]:
+    def _rows(self, statement: sa.Select[Any]) -> Iterator[Any]:
         yield from self._connection.execute(
             statement, self._window, execution_options={"yield_per": _BATCH}
         )

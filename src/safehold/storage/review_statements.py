@@ -13,8 +13,8 @@ from safehold.cases.model import Attention, CaseState
 from safehold.cases.review.model import Order, ProposalKind, ProposalState, QueueFilter
 from safehold.cases.review.paging import parse
 from safehold.cases.settling import UNDONE
+from safehold.cases.urgency import LARGEST
 from safehold.ids import UserId
-from safehold.storage.case_rows import MOST_URGENT
 from safehold.storage.schema_cases import cases, decisions, occurrences
 from safehold.storage.schema_reviews import (
     case_locks,
@@ -64,8 +64,8 @@ def _after(wanted: QueueFilter) -> sa.ColumnElement[bool]:
         return cases.c.case_id > case_id
     # The first says nothing new, but is where the index begins.
     return sa.and_(
-        cases.c.calm >= MOST_URGENT - urgency,
-        sa.or_(cases.c.calm > MOST_URGENT - urgency, cases.c.case_id > case_id),
+        cases.c.calm >= LARGEST - urgency,
+        sa.or_(cases.c.calm > LARGEST - urgency, cases.c.case_id > case_id),
     )
 
 
@@ -135,7 +135,8 @@ def take_lock(dialect: str) -> sa.Insert:
     Where another's lock stands nothing is written. In PostgreSQL the row is held until the
     transaction ends, whether it was written or not.
     """
-    into = (postgresql if dialect == "postgresql" else sqlite).insert(case_locks)
+    make = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    into = make(case_locks)
     new = into.excluded
     own = case_locks.c.user_id == new.user_id
     expired = case_locks.c.until <= new.since
@@ -225,7 +226,11 @@ SELECT_HOLDS_ON = SELECT_STANDING_HOLDS.where(
 )
 
 SELECT_PICTURES = (
-    sa.select(cases.c.case_id, cases.c.pdq, sa.func.coalesce(cases.c.pdq_quality, 0))
+    sa.select(
+        cases.c.case_id,
+        cases.c.pdq,
+        sa.func.coalesce(cases.c.pdq_quality, 0).label("quality"),
+    )
     .where(
         cases.c.service_id == _service,
         cases.c.state == CaseState.OPEN.value,

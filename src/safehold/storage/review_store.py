@@ -181,7 +181,7 @@ class SqlReviewStore:
     def pictures(self, service_id: ServiceId) -> Sequence[tuple[CaseId, bytes, int]]:
         """Case, PDQ and quality of a service's open cases, without canaries, by id."""
         found = self._all(sql.SELECT_PICTURES, of_service=service_id)
-        return [(CaseId(case_id), pdq, quality) for case_id, pdq, quality in found]
+        return [(CaseId(row.case_id), row.pdq, row.quality) for row in found]
 
     def split(self, service_id: ServiceId, first: CaseId, second: CaseId) -> None:
         """Two cases are not to be one group."""

@@ -31,8 +31,9 @@ def memory_figures(
         for decision in decisions[case.case_id]
         if decision.actor.startswith("user:") and since <= decision.at < until
     ]
+    done = [(c, d) for c, d in by_people if d.reasons and d.reasons[0] in _DECIDED]
     days = Counter(case.opened.date().isoformat() for case in opened)
-    decided_days = Counter(decision.at.date().isoformat() for _, decision in by_people)
+    decided_days = Counter(decision.at.date().isoformat() for _, decision in done)
     open_cases = [case for case in cases if case.state is CaseState.OPEN]
     return {
         "by_surface": [
@@ -48,9 +49,9 @@ def memory_figures(
             (day, days[day], decided_days[day]) for day in sorted(days.keys() | decided_days.keys())
         ],
         "decided": sorted(Counter(d.reasons[0] for _, d in by_people if d.reasons).items()),
-        "hours_to_decide": _percentiles(by_people),
+        "hours_to_decide": _percentiles(done),
         "exposure": _exposure(views, window),
-        "cleared_by_list": _cleared(by_people, decisions),
+        "cleared_by_list": _cleared(done, decisions),
         "open": len(open_cases),
         "oldest_open": min(case.opened for case in open_cases).isoformat() if open_cases else None,
     }
@@ -65,10 +66,10 @@ def lists_of(decisions: Sequence[DecisionRecord]) -> set[str]:
 
 
 def _percentiles(
-    by_people: Sequence[tuple[Case, DecisionRecord]],
+    done: Sequence[tuple[Case, DecisionRecord]],
 ) -> tuple[float, float] | None:
     firsts: dict[CaseId, float] = {}
-    for case, decision in sorted(by_people, key=lambda pair: pair[1].at):
+    for case, decision in sorted(done, key=lambda pair: pair[1].at):
         waited = (decision.at - case.opened).total_seconds() / 3600
         firsts.setdefault(case.case_id, waited)
     hours = sorted(firsts.values())
@@ -86,19 +87,17 @@ def _exposure(views: Sequence[View], window: Window) -> list[tuple[str, int, int
         row = found[view.user_id]
         row[0] += 1
         row[1] += bool(view.sharp | view.colour)
-        if view.ended is not None:
-            row[2] += (view.ended - view.opened).total_seconds()
+        row[2] += view.sharp_seconds
     return [(user, int(a), int(b), c) for user, (a, b, c) in sorted(found.items())]
 
 
 def _cleared(
-    by_people: Sequence[tuple[Case, DecisionRecord]],
+    done: Sequence[tuple[Case, DecisionRecord]],
     decisions: Mapping[CaseId, Sequence[DecisionRecord]],
 ) -> list[tuple[str, int, int]]:
     last: dict[CaseId, str] = {}
-    for case, decision in sorted(by_people, key=lambda pair: (pair[1].at, pair[1].decision_id)):
-        if decision.reasons and decision.reasons[0] in _DECIDED:
-            last[case.case_id] = decision.reasons[0]
+    for case, decision in sorted(done, key=lambda pair: (pair[1].at, pair[1].decision_id)):
+        last[case.case_id] = decision.reasons[0]
     total: Counter[str] = Counter()
     cleared: Counter[str] = Counter()
     for case_id, state in last.items():

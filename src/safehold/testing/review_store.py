@@ -19,12 +19,14 @@ from safehold.cases.review.model import (
     Note,
     Order,
     Proposal,
+    ProposalKind,
     ProposalState,
     QueueFilter,
     QueueRow,
     View,
 )
 from safehold.cases.review.paging import cursor, parse
+from safehold.cases.settling import UNDONE
 from safehold.ids import CaseId, HoldId, ProposalId, ServiceId, UserId, ViewId
 from safehold.storage.engine import DatabaseError
 from safehold.testing.case_store import MemoryCases
@@ -44,7 +46,7 @@ class MemoryReviews:
         self._proposals: dict[ProposalId, Proposal] = {}
         self._notes: list[Note] = []
         self._holds: dict[HoldId, LegalHold] = {}
-        self._splits: set[tuple[CaseId, CaseId]] = set()
+        self._splits: set[tuple[ServiceId, CaseId, CaseId]] = set()
         self._likenesses: dict[CaseId, Likeness] = {}
 
     def copy(self, cases: MemoryCases) -> MemoryReviews:
@@ -97,10 +99,19 @@ class MemoryReviews:
             return False
         if (case.case_id, user_id) in self._passes:
             return False
-        decided = any(
-            decision.actor == f"user:{user_id}" for decision in self._there.decisions(case.case_id)
+        return case.attention is not Attention.APPEALED or not self._decided(case, user_id)
+
+    def _decided(self, case: Case, user_id: UserId) -> bool:
+        """Whether a decision on it was this user's, alone or as one of two."""
+        return any(
+            decision.actor == f"user:{user_id}" and decision.reasons[:1] not in ((), (UNDONE,))
+            for decision in self._there.decisions(case.case_id)
+        ) or any(
+            proposal.proposed_by == user_id
+            and proposal.state is ProposalState.APPROVED
+            and proposal.kind in (ProposalKind.CLEAR, ProposalKind.CLEAR_SIMILAR)
+            for proposal in self.proposals_of(case.case_id)
         )
-        return case.attention is not Attention.APPEALED or not decided
 
     def lock(self, lock: CaseLock) -> CaseLock:
         """Lock a case, or lengthen one's own lock."""
@@ -274,12 +285,15 @@ class MemoryReviews:
         """Two cases are not to be one group."""
         self._required(first)
         self._required(second)
-        self._splits |= {(first, second), (second, first)}
+        self._splits |= {(service_id, first, second), (service_id, second, first)}
 
     def splits(self, service_id: ServiceId, case_id: CaseId) -> frozenset[CaseId]:
         """The cases that were split from this one."""
-        found = frozenset(second for first, second in self._splits if first == case_id)
-        return frozenset(other for other in found if self._has(other))
+        return frozenset(
+            second
+            for service, first, second in self._splits
+            if (service, first) == (service_id, case_id) and self._has(second)
+        )
 
     def add_likeness(self, likeness: Likeness) -> None:
         """Add a clearing by likeness."""

@@ -170,11 +170,13 @@ class ReviewStore(Protocol):
         Returns a JSON-like mapping:
             by_surface: [(surface, verdict, cases opened)]
             by_list: [(list name, cases opened)], from the matches of policy's first decision
-            by_day: [(ISO date, cases opened, cases decided by people)]
-            decided: [(state, count)] of people's decisions
-            hours_to_decide: (median, 90th percentile) or None
-            exposure: [(user id, views, sharp views, seconds)]
-            cleared_by_list: [(list name, cleared, decided)], from which the false-positive rate
+            by_day: [(ISO date in UTC, cases opened, cases decided by people)]
+            decided: [(state, count)] of people's decisions; `undone` is among the states
+            hours_to_decide: (median, 90th percentile), from a case's opening to the first
+                decision within the window, or None
+            exposure: [(user id, views, sharp views, seconds that sharp stills were shown)]
+            cleared_by_list: [(list name, cleared, decided)], by each case's last decision within
+                the window, from which the false-positive rate
             open: number of open cases; oldest_open: ISO moment or None
         """
         ...
