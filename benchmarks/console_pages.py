@@ -205,13 +205,13 @@ def _occur(
 class Visitor:
     """Somebody who is signed in, and asks the app in this process."""
 
-    def __init__(self, parts: ConsoleParts) -> None:
+    def __init__(self, parts: ConsoleParts, role: Role) -> None:
         self._app = ConsoleApp(parts, Origins.of([ORIGIN]), json_log(io.StringIO()), ROUTES)
         self._loop = asyncio.new_event_loop()
         transport = httpx.ASGITransport(cast(Any, self._app), client=(ADDRESS, 50_000))
         headers = {"User-Agent": BROWSER, "Origin": ORIGIN, "Sec-Fetch-Site": "same-origin"}
         self._client = httpx.AsyncClient(transport=transport, base_url=ORIGIN, headers=headers)
-        self._client.cookies.set(SESSION_COOKIE, _signed_in(parts))
+        self._client.cookies.set(SESSION_COOKIE, _signed_in(parts, role))
 
     def get(self, address: str) -> str:
         """A page; it must be there."""
@@ -235,9 +235,9 @@ class Visitor:
         self._loop.close()
 
 
-def _signed_in(parts: ConsoleParts) -> str:
+def _signed_in(parts: ConsoleParts, role: Role) -> str:
     """The token of a session, got as anybody gets one."""
-    _, code = parts.users.add("robin", frozenset({Role.REVIEWER}), "operator")
+    _, code = parts.users.add(f"the-{role.value}", frozenset({role}), "operator")
     bound = ADDRESS if parts.options.bind_address else ""
     client = client_digest(parts.client_key, BROWSER, bound)
     token = parts.sign_in.setup(code, client, ADDRESS)
@@ -257,8 +257,17 @@ def last_page(parts: ConsoleParts, rows: int) -> str:
         after = page[-1].cursor
 
 
+HOUSE_PAGES = (
+    ("figures of 90 days", "/figures?days=90"),
+    ("audit log, the newest", "/audit"),
+    ("audit log, by somebody who did little", "/audit?actor=user:nobody&kind=case.joined"),
+    ("audit log, by a kind that is not there", "/audit?kind=officer."),
+)
+"""For an auditor."""
+
+
 def pages(parts: ConsoleParts, cases: list[CaseId]) -> Iterator[tuple[str, str]]:
-    """What is asked for: its name and its address."""
+    """What a reviewer asks for: its name and its address."""
     service = sorted(parts.service_names().items(), key=lambda item: item[1])[0][0]
     yield "queue, first page", "/queue"
     yield "queue, oldest first", "/queue?order=oldest"
@@ -288,9 +297,12 @@ def rows(database: str, count: int, rounds: int) -> Iterator[Row]:
         runtime = stack.enter_context(ServiceRuntime(settings))
         cases = fill(runtime, count)
         parts = console_parts(runtime, ORIGIN)
-        visitor = Visitor(parts)
-        stack.callback(visitor.close)
-        for name, page in pages(parts, cases):
+        reviewer, auditor = Visitor(parts, Role.REVIEWER), Visitor(parts, Role.AUDITOR)
+        stack.callback(reviewer.close)
+        stack.callback(auditor.close)
+        wanted = [(reviewer, *page) for page in pages(parts, cases)]
+        wanted += [(auditor, *page) for page in HOUSE_PAGES]
+        for visitor, name, page in wanted:
             neighbours = Neighbours()
             found = visitor.times(page, rounds)
             size = len(visitor.get(page)) // 1024
@@ -301,7 +313,7 @@ def rows(database: str, count: int, rounds: int) -> Iterator[Row]:
                 peer=Spread(BAR_MS, BAR_MS, BAR_MS),
                 peer_name="bar",
                 ratio=Spread(ours.median / BAR_MS, ours.low / BAR_MS, ours.high / BAR_MS),
-                bar=1.0,
+                bar=1.0 if visitor is reviewer else None,
                 at_most=True,
                 note=f"worst of {rounds}: {ours.high:.0f} ms; {size} KiB",
                 others_busy=round(neighbours.busy(), 2),

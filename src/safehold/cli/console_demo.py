@@ -16,7 +16,7 @@ from safehold.cli.serve import end_when_told
 from safehold.cli.up import running, wait_until
 
 if TYPE_CHECKING:
-    from safehold.custodian.interface import Custodian
+    from safehold.cli.up import House
     from safehold.runtime.listening import Binding
     from safehold.testing.console_house import MadeHome, Person
 
@@ -46,7 +46,8 @@ def show(binding: Binding, *, as_json: bool = False) -> None:
             note("Making a home; drawing, listing, uploading and deciding pictures ...")
             folder = Path(name) / "home"
             made = make_home(folder, dt.datetime.now(dt.UTC), announce=announce_compilation)
-            with running(folder, made.identity, demo=True):
+            with running(folder, made.identity, demo=True) as house:
+                _await_custodian(made, house)
                 _serve(made, binding, as_json=as_json)
     except _Told:
         note("Interrupted.")
@@ -56,14 +57,11 @@ def _serve(made: MadeHome, binding: Binding, *, as_json: bool) -> None:
     from safehold.cli.console import note
     from safehold.console.compose import console_parts
     from safehold.console.serve import ConsoleServer
-    from safehold.custodian.compose import custodian_client
     from safehold.runtime.log import json_log
     from safehold.runtime.service import ServiceRuntime
 
     log_file = made.settings.home / "console.log"
     with ServiceRuntime(made.settings) as runtime, log_file.open("w") as lines:
-        custodian = custodian_client(runtime)
-        wait_until(lambda: _answers(custodian))
         parts = functools.partial(console_parts, runtime, demo=True)
         log = json_log(lines)
         server = ConsoleServer(parts, binding, runtime.settings.console, log)
@@ -75,14 +73,28 @@ def _serve(made: MadeHome, binding: Binding, *, as_json: bool) -> None:
         server.run()
 
 
-def _answers(custodian: Custodian) -> bool:
-    from safehold.custodian.interface import CustodianError
+def _await_custodian(made: MadeHome, house: House) -> None:
+    """Wait until the custodian answers. Raises `CustodianAwayError` where it never will."""
+    from safehold.custodian.compose import custodian_client
+    from safehold.custodian.interface import CustodianAwayError, CustodianError
+    from safehold.runtime.service import ServiceRuntime
 
-    try:
-        custodian.status()
-    except CustodianError:
-        return False
-    return True
+    [custodian] = house.parts
+    with ServiceRuntime(made.settings) as runtime:
+        client = custodian_client(runtime)
+
+        def answers() -> bool:
+            try:
+                client.status()
+            except CustodianError:
+                return custodian.process.poll() is not None
+            return True
+
+        if not wait_until(answers) or custodian.process.poll() is not None:
+            raise CustodianAwayError(
+                "The demonstration's custodian has not started.",
+                hint="Has the folder of temporary files a long name? A socket's has 100 bytes.",
+            )
 
 
 def _say(made: MadeHome, origin: str, *, as_json: bool) -> None:
