@@ -122,6 +122,9 @@ def test_a_link_from_elsewhere_is_asked_for_once_more_by_the_browser(core: House
     assert answer.status_code == 200
     assert answer.content == b""
     assert answer.headers["refresh"] == "0;url=/hello/you?a=1"
+    odd = core.browser().get("/hello/a%0d%0aSet-Cookie:%20b%C3%A9", headers=link)
+    assert odd.headers["refresh"] == "0;url=/hello/a%0d%0aSet-Cookie:%20b%C3%A9"
+    assert "set-cookie" not in odd.headers
     back = core.browser().get("/back", headers=link)
     assert back.status_code == 200
     assert back.headers["refresh"] == "0;url=/"

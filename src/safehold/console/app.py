@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any, BinaryIO
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -36,6 +37,7 @@ from safehold.console.security import (
     client_digest,
     cookie_name,
     may_be_fetched,
+    safe_next,
     security_headers,
     set_cookie,
 )
@@ -168,10 +170,8 @@ class ConsoleApp:
 
     def _again(self, request: Request) -> Response:
         """Have the browser ask once more by itself, now with the cookies that are `Strict`."""
-        here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-        return Response(
-            b"", media_type="text/html", headers={"Refresh": f"0;url={here}"} | _NOT_KEPT
-        )
+        refresh = {"Refresh": f"0;url={safe_next(_location(request))}"}
+        return Response(b"", media_type="text/html", headers=refresh | _NOT_KEPT)
 
     async def _body(self, request: Request) -> bytes:
         """The body. Raises `BodyTooLargeError` or `BodyTimeoutError`."""
@@ -216,7 +216,7 @@ class ConsoleApp:
             client=client_digest(self._parts.client_key, headers.get("user-agent", ""), bound),
             address=address,
             languages=headers.get("accept-language", ""),
-            location=request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            location=_location(request),
             own_page=self._origins.is_own(headers),
         )
 
@@ -267,6 +267,13 @@ def _refusal(error: SafeholdError, route: Route | None = None) -> Route:
 
 def _plain(status: int, text: str) -> Response:
     return Response(text, status, headers=_NOT_KEPT, media_type="text/plain")
+
+
+def _location(request: Request) -> str:
+    """Path and query as they were sent: what is decoded may hold ends of lines."""
+    path: bytes = request.scope.get("raw_path") or quote(request.scope["path"]).encode("ascii")
+    query: bytes = request.scope["query_string"]
+    return (path + (b"?" + query if query else b"")).decode("latin-1")
 
 
 class _FileResponse(StreamingResponse):
