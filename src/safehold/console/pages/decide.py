@@ -12,6 +12,7 @@ from safehold.cases.review.model import (
     ClearReason,
     ProposalKind,
 )
+from safehold.console.catalog import mark
 from safehold.console.errors import FormError
 from safehold.console.pages import fields
 from safehold.console.visit import Handler, Reply, Route, Visit
@@ -108,7 +109,7 @@ def export(visit: Visit) -> Reply:
     """Propose to export originals, encrypted to a recipient that the operator has named."""
     recipient = visit.form.get("recipient", "").strip()
     if _RECIPIENT.fullmatch(recipient) is None:
-        raise FormError("That is not an age recipient.")
+        raise FormError(mark("That is not an age recipient."))
     fields.sure(visit)
     return _propose(visit, ProposalKind.EXPORT, {"recipient": recipient})
 

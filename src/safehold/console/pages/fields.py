@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 from typing import TypeVar
 
+from safehold.console.catalog import mark
 from safehold.console.errors import FormError
 from safehold.console.visit import Visit
 from safehold.ids import CaseId
@@ -29,16 +30,16 @@ def words(visit: Visit, *, required: bool = False) -> str:
     """What somebody wrote, without white space around it. Raises `FormError`."""
     text = visit.form.get("words", "").replace("\r\n", "\n").strip()
     if len(text) > visit.parts.review.max_words:
-        raise FormError("The text is longer than is taken.")
+        raise FormError(mark("The text is longer than is taken."))
     if required and not text:
-        raise FormError("Please say in words why.")
+        raise FormError(mark("Please say in words why."))
     return text
 
 
 def sure(visit: Visit) -> None:
     """Whether the step of confirming was taken. Raises `FormError`."""
     if visit.form.get("sure") != "yes":
-        raise FormError("Please confirm first that this is what you want.")
+        raise FormError(mark("Please confirm first that this is what you want."))
 
 
 def number(visit: Visit, name: str, largest: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from safehold.console.catalog import mark
 from safehold.console.errors import FormError
 from safehold.console.pages import fields
 from safehold.console.pages.facts import short_code
@@ -29,7 +30,7 @@ def place(visit: Visit) -> Reply:
     """Set a hold on a case, or on the account of its uploader."""
     reference = visit.form.get("reference", "").strip()
     if _REFERENCE.fullmatch(reference) is None:
-        raise FormError("Give the authority's reference: letters, digits and . _ : / - only.")
+        raise FormError(mark("Give the authority's reference: letters, digits and . _ : / - only."))
     case_id = fields.case_id(visit)
     if visit.form.get("on") == "account":
         visit.parts.reviews.set_hold(visit.me, reference, account_of=case_id)

@@ -167,6 +167,9 @@ class Looking {
     this.release();
     this.still = number;
     this.markStill();
+    URL.revokeObjectURL(this.blurred);
+    this.blurred = "";
+    this.hideSharp();
     await this.showBlurred();
   }
 
@@ -181,9 +184,9 @@ class Looking {
     this.say(this.opened.sharpen ? this.root.dataset.sayOpen : this.root.dataset.sayBlurredOnly);
   }
 
-  /** Begin to hold: fetch the sharp still, and show it if it is still held for. */
+  /** Begin to hold: fetch the sharp still, and show it if it is still held for. Blurred first. */
   async hold() {
-    if (this.over || this.held || !this.opened.sharpen) {
+    if (this.over || this.held || !this.blurred || !this.opened.sharpen) {
       return;
     }
     this.held = true;
@@ -216,7 +219,11 @@ class Looking {
   }
 
   hideSharp() {
-    this.image.src = this.blurred;
+    if (this.blurred) {
+      this.image.src = this.blurred;
+    } else {
+      this.image.removeAttribute("src");
+    }
     this.image.alt = this.root.dataset.altBlurred ?? "";
     if (this.sharp) {
       URL.revokeObjectURL(this.sharp);
