@@ -42,6 +42,7 @@ from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
 from safehold.work.jobs.deadlines import Deadlines
 from safehold.work.jobs.deliver import Deliver
 from safehold.work.jobs.forget import Forget, Keeping
+from safehold.work.jobs.review import Review
 from safehold.work.jobs.watch import Watch, Watched, list_faults
 from safehold.work.schedule import Timing
 
@@ -126,6 +127,17 @@ def test_deadlines_tell_how_many_expired() -> None:
             return 7
 
     assert Deadlines(Cases(), EVERY).run(go_on).counts == {"expired": 7}
+
+
+def test_review_tells_how_much_was_over() -> None:
+    class Over:
+        def expire_due(self) -> int:
+            return 2
+
+        def end_stale(self) -> int:
+            return 5
+
+    assert Review(Over(), Over(), EVERY).run(go_on).counts == {"views": 5, "proposals": 2}
 
 
 # Forget

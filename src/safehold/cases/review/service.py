@@ -238,8 +238,9 @@ class ReviewService:
 
         Returns how many expired. Raises `VaultError` where a store cannot be used just now.
         """
+        expired = self._proposing.expire_due()
         self._purging.finish()
-        return self._proposing.expire_due()
+        return expired
 
     def set_hold(
         self,
