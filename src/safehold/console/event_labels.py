@@ -73,6 +73,19 @@ EVENTS: Mapping[str, str] = {
     "user.roles": mark("Roles changed"),
     "user.locked": mark("User locked out for a while"),
     "user.sign_in_failed": mark("Sign-in failed"),
+    "user.setup_begun": mark("Account set-up begun"),
+    "user.password_set": mark("Password set"),
+    "user.password_changed": mark("Password changed"),
+    "user.factor_added": mark("Second factor added"),
+    "user.factor_removed": mark("Second factor removed"),
+    "user.oidc_linked": mark("Linked to the identity provider"),
+    "user.oidc_unlinked": mark("No longer linked to the identity provider"),
+    "user.signed_in": mark("Signed in"),
+    "user.signed_out": mark("Signed out"),
+    "user.sessions_ended": mark("Sessions ended"),
+    "user.session_stolen": mark("A session was used from elsewhere, and ended"),
+    "audit.read": mark("The audit log was read"),
+    "custodian.words": mark("Words opened by the custodian"),
 }
 """What is not here is shown by its code; the reference of codes has them all."""
 
