@@ -60,8 +60,8 @@ BROWSER = "benchmark"
 ADDRESS = "127.0.0.1"
 BATCH = 500
 SERVICES = 4
-UPLOADERS = 700
-"""Of 10,000 cases each has some fourteen: they are the "other cases" of one another."""
+UPLOADERS = 60
+"""Of 10,000 cases each has some forty in each service: the "other cases" of one another."""
 
 GROUPED = 12
 """So many cases are near duplicates of one another in each group."""

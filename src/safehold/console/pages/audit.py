@@ -10,6 +10,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping
 from types import MappingProxyType
+from typing import Any
 
 from safehold.audit.model import Detail, EventDraft, EventFilter
 from safehold.audit.verify import ProblemKind
@@ -173,7 +174,7 @@ def _users(visit: Visit) -> dict[str, str]:
     return {str(user.user_id): user.name for user in visit.parts.users.users()}
 
 
-def _said(visit: Visit) -> dict[str, object]:
+def _said(visit: Visit) -> dict[str, Any]:
     """How events are put into words: `names` of actors, `words` of kinds."""
     return {
         "names": {f"user:{user_id}": name for user_id, name in _users(visit).items()},
