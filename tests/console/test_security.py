@@ -9,10 +9,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safehold.config.house import ConsoleOptions
 from safehold.console.security import (
     Origins,
+    ProxiesError,
     client_address,
     client_digest,
+    networks,
     safe_next,
     security_headers,
     set_cookie,
@@ -158,7 +161,17 @@ def test_what_a_session_is_bound_to(core: House) -> None:
     ],
 )
 def test_addresses_behind_a_proxy(peer: str, forwarded: str, behind: bool, expected: str) -> None:
-    assert client_address(peer, forwarded, behind) == expected
+    proxies = networks(ConsoleOptions().proxies) if behind else ()
+    assert client_address(peer, forwarded, proxies) == expected
+
+
+def test_proxies_in_other_networks() -> None:
+    inside = networks(["172.16.0.0/12", "fd00::/8"])
+    assert client_address("172.18.0.3", "192.0.2.7", inside) == "192.0.2.7"
+    assert client_address("127.0.0.1", "192.0.2.7", inside) == "127.0.0.1"
+    assert client_address("a socket", "192.0.2.7", inside) == "a socket"
+    with pytest.raises(ProxiesError):
+        networks(["172.16.0.1/12"])
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,8 @@ class ConsoleOptions:
         setup_hours: how long a set-up code is taken.
         bind_address: whether a session is bound to the address that it began at, beside the
             browser.
+        proxies: networks whose word (`X-Forwarded-For`) is taken for the address of a visitor,
+            where the console was told that it stands behind a proxy.
         free_failures: sign-ins that may fail before each further one has to wait.
         first_wait_seconds: how long the first wait is; it doubles with each failure.
         longest_wait_seconds: the longest wait.
@@ -45,6 +47,7 @@ class ConsoleOptions:
     sign_in_minutes: float = 5.0
     setup_hours: float = 72.0
     bind_address: bool = True
+    proxies: tuple[str, ...] = ("127.0.0.0/8", "::1/128")
     free_failures: int = 5
     first_wait_seconds: float = 2.0
     longest_wait_seconds: float = 900.0

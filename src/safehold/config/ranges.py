@@ -32,6 +32,11 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "surfaces.user_per_minute": (-1, math.inf),
     "classifiers.mark": (0, 1),
     "previews.max_side": (64, 3_200),
+    "review.stills": (1, 128),
+    "review.likeness_radius": (1, 16),
+    "review.group_distance": (0, 64),
+    "review.small_side": (32, 640),
+    "review.side": (64, 3_200),
 }
 """Smallest and largest value of settings. Any other number must be above zero, and finite."""
 

@@ -37,6 +37,7 @@ from safehold.console.security import (
     client_digest,
     cookie_name,
     may_be_fetched,
+    networks,
     safe_next,
     security_headers,
     set_cookie,
@@ -79,7 +80,7 @@ class ConsoleApp:
         self._log = log
         self._routes = RouteTable(routes)
         self._static = static or StaticFiles()
-        self._behind_proxy = behind_proxy
+        self._proxies = networks(parts.options.proxies) if behind_proxy else ()
         self._console = Console(parts)
         self._threads = anyio.CapacityLimiter(THREADS)
 
@@ -198,7 +199,7 @@ class ConsoleApp:
         headers, secure = request.headers, self._parts.secure
         peer = request.client.host if request.client else ""
         forwarded = headers.get("x-forwarded-for", "")
-        address = client_address(peer, forwarded, self._behind_proxy)
+        address = client_address(peer, forwarded, self._proxies)
         bound = address if self._parts.options.bind_address else ""
         cookies = {
             name: request.cookies.get(cookie_name(name, secure), "")

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
+
+from safehold.errors import UsageError
 
 if TYPE_CHECKING:
     from safehold.users.model import Session
@@ -177,15 +179,42 @@ def set_cookie(name: str, value: str, secure: bool) -> str:
     return "; ".join(parts)
 
 
-def client_address(peer: str, forwarded: str, behind_proxy: bool) -> str:
-    """Where a request came from: behind a proxy on this machine, the last hop that it names."""
-    if behind_proxy and is_this_machine(peer) and forwarded:
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+class ProxiesError(UsageError):
+    """A network of proxies that is none."""
+
+    code = "console_proxies"
+    default_message = "The setting console.proxies names something that is no network."
+    default_hint = "Write networks such as 172.16.0.0/12 or fd00::/8."
+
+
+def networks(texts: Iterable[str]) -> tuple[Network, ...]:
+    """Networks by their texts. Raises `ProxiesError`."""
+    try:
+        return tuple(ipaddress.ip_network(text) for text in texts)
+    except ValueError:
+        raise ProxiesError from None
+
+
+def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
+    """Where a request came from: where a proxy sent it, the last hop that this names."""
+    if forwarded and _is_in(peer, proxies):
         hop = forwarded.rsplit(",", maxsplit=1)[-1].strip()
         try:
             return str(ipaddress.ip_address(hop))
         except ValueError:
             return peer
     return peer
+
+
+def _is_in(address: str, proxies: Sequence[Network]) -> bool:
+    try:
+        there = ipaddress.ip_address(address)
+    except ValueError:
+        return False
+    return any(there in network for network in proxies)
 
 
 def client_digest(key: bytes, browser: str, address: str) -> bytes:
