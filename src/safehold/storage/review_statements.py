@@ -34,6 +34,8 @@ _moment = sa.bindparam("moment", type_=case_locks.c.until.type)
 _at_most = sa.bindparam("at_most", type_=sa.Integer)
 _some = sa.bindparam("some", expanding=True, type_=cases.c.case_id.type)
 
+_appeals = cases.alias("appeals")
+
 
 def select_queue(wanted: QueueFilter, now: dt.datetime) -> sa.Select[Any]:
     """One page of the queue. Raises `CursorError` for a place that no page has given."""
@@ -80,33 +82,36 @@ def _wanted(wanted: QueueFilter, now: dt.datetime) -> list[sa.ColumnElement[bool
     }
     found += [cases.c[name] == value for name, value in asked.items() if value is not None]
     if wanted.for_user is not None:
-        found += _free(wanted.for_user, now)
+        found.append(cases.c.case_id.not_in(_busy(wanted.for_user, wanted.state, now)))
     return found
 
 
-def _free(user_id: UserId, now: dt.datetime) -> list[sa.ColumnElement[bool]]:
-    """Cases that this user may work on now."""
+def _busy(user_id: UserId, state: CaseState, now: dt.datetime) -> sa.CompoundSelect[Any]:
+    """Cases that this user is not to work on now.
+
+    There are few of them, so that they are found first and left out, not asked for case by case.
+    """
     locked = sa.select(case_locks.c.case_id).where(
         case_locks.c.user_id != user_id, case_locks.c.until > now
     )
     passed = sa.select(case_passes.c.case_id).where(case_passes.c.user_id == user_id)
     decided = sa.exists().where(
-        decisions.c.case_id == cases.c.case_id,
+        decisions.c.case_id == _appeals.c.case_id,
         decisions.c.actor == f"user:{user_id}",
         decisions.c.reasons[0].as_string() != UNDONE,
     )
     proposed = sa.exists().where(
-        proposals.c.case_id == cases.c.case_id,
+        proposals.c.case_id == _appeals.c.case_id,
         proposals.c.proposed_by == user_id,
         proposals.c.state == ProposalState.APPROVED.value,
         proposals.c.kind.in_([ProposalKind.CLEAR.value, ProposalKind.CLEAR_SIMILAR.value]),
     )
-    appealed = cases.c.attention == Attention.APPEALED.value
-    return [
-        cases.c.case_id.not_in(locked),
-        cases.c.case_id.not_in(passed),
-        sa.not_(sa.and_(appealed, sa.or_(decided, proposed))),
-    ]
+    appealed = sa.select(_appeals.c.case_id).where(
+        _appeals.c.canary == sa.false(),
+        _appeals.c.state == state.value,
+        _appeals.c.attention == Attention.APPEALED.value,
+    )
+    return sa.union_all(locked, passed, appealed.where(decided), appealed.where(proposed))
 
 
 SELECT_LOCKS = sa.select(case_locks).where(

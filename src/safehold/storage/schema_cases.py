@@ -54,6 +54,7 @@ cases = sa.Table(
     sa.Index("cases_by_age", "canary", "state", "case_id"),
     sa.Index("cases_by_urgency", "canary", "state", "queue", "calm", "case_id"),
     sa.Index("cases_most_urgent", "canary", "state", "calm", "case_id"),
+    sa.Index("cases_by_attention", "canary", "state", "attention", "calm", "case_id"),
     sa.Index("cases_opened", "opened"),
     sa.Index(
         "cases_pictures",

@@ -32,6 +32,7 @@ case_passes = sa.Table(
     _case(key=True),
     sa.Column("user_id", CODE_POINT_TEXT, primary_key=True),
     sa.Column("at", UtcDateTime, nullable=False),
+    sa.Index("case_passes_of_user", "user_id", "case_id"),
 )
 
 views = sa.Table(

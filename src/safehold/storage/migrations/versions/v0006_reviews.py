@@ -28,6 +28,8 @@ def upgrade() -> None:
     op.create_index("cases_by_age", "cases", ["canary", "state", "case_id"])
     op.create_index("cases_by_urgency", "cases", ["canary", "state", "queue", "calm", "case_id"])
     op.create_index("cases_most_urgent", "cases", ["canary", "state", "calm", "case_id"])
+    waiting = ["canary", "state", "attention", "calm", "case_id"]
+    op.create_index("cases_by_attention", "cases", waiting)
     op.create_index("cases_opened", "cases", ["opened"])
     _partial("cases_pictures", "cases", ["service_id", "state", "case_id"], "pdq IS NOT NULL")
     _partial("decisions_by_people", "decisions", ["at", "case_id"], "occurrence_id IS NULL")
@@ -43,7 +45,7 @@ def _partial(name: str, table: str, columns: list[str], where: str) -> None:
 
 
 def _tiers() -> None:
-    """The tier of cases that are there, from what policy said of them last."""
+    """The tier of cases that are there: the strongest that policy has found for them."""
     connection = op.get_bind()
     cases = sa.table("cases", sa.column("case_id"), sa.column("tier"))
     decisions = sa.table(
@@ -96,6 +98,7 @@ def _work() -> None:
         sa.Column("user_id", _TEXT, primary_key=True),
         sa.Column("at", _MOMENT, nullable=False),
     )
+    op.create_index("case_passes_of_user", "case_passes", ["user_id", "case_id"])
     op.create_table(
         "views",
         sa.Column("view_id", _TEXT, primary_key=True),
