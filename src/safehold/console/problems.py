@@ -11,6 +11,7 @@ from safehold.cases.model import UnknownCaseError
 from safehold.cases.review.model import (
     LockedError,
     NotLockedError,
+    NotPermittedError,
     OnHoldError,
     ProposalError,
     RestError,
@@ -60,6 +61,7 @@ STATUSES: Mapping[type[SafeholdError], int] = {
     ViewNeededError: 403,
     TwoPeopleError: 403,
     SamePersonError: 403,
+    NotPermittedError: 403,
     OnHoldError: 403,
     RestError: 429,
     SignInWaitError: 429,
