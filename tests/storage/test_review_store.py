@@ -3,189 +3,29 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime as dt
-import random
-import threading
-from typing import Any
 
 import pytest
-import sqlalchemy as sa
 
-from safehold.cases.model import Attention, Case, CaseState, DecisionRecord, Queue
+from safehold.cases.model import CaseState
 from safehold.cases.records import Records
 from safehold.cases.review.model import (
-    CaseLock,
     LegalHold,
     Likeness,
     Note,
     NoteKind,
-    Order,
-    Proposal,
-    ProposalKind,
     ProposalState,
-    QueueFilter,
-    View,
 )
-from safehold.cases.review.paging import CursorError
 from safehold.ids import (
     CaseId,
-    DecisionId,
-    EvidenceId,
     HoldId,
     NoteId,
     ProposalId,
-    UserId,
     ViewId,
 )
-from safehold.policy.model import Verdict
 from safehold.storage import review_store
 from safehold.storage.engine import DatabaseError
-from safehold.storage.records import SqlRecords
-from safehold.testing.records import MemoryRecords
-from tests.storage.held import HOUR, ONE, OTHER, T0, case, occurrence
-
-ANN, BEN = UserId("ann"), UserId("ben")
-
-
-def put(records: Records, *cases: Case) -> None:
-    with records.write() as transaction:
-        for one in cases:
-            assert transaction.cases.add(one)
-
-
-def ids(records: Records, wanted: QueueFilter, now: dt.datetime = T0) -> list[str]:
-    with records.read() as transaction:
-        return [row.case.case_id for row in transaction.reviews.queue(wanted, now)]
-
-
-def lock(of: Case, user: UserId, since: dt.datetime = T0, hours: float = 1) -> CaseLock:
-    return CaseLock(of.case_id, user, since, since + hours * HOUR)
-
-
-def view(n: int, of: Case, **fields: Any) -> View:
-    values: dict[str, Any] = {
-        "view_id": ViewId(f"view{n}"),
-        "case_id": of.case_id,
-        "evidence_id": EvidenceId("evidence"),
-        "user_id": ANN,
-        "session": b"s" * 16,
-        "opened": T0 + n * HOUR,
-        "until": T0 + (n + 1) * HOUR,
-    }
-    return View(**values | fields)
-
-
-def proposal(n: int, of: Case, **fields: Any) -> Proposal:
-    values: dict[str, Any] = {
-        "proposal_id": ProposalId(f"proposal{n}"),
-        "case_id": of.case_id,
-        "service_id": of.service_id,
-        "kind": ProposalKind.CLEAR,
-        "state": ProposalState.OPEN,
-        "proposed_by": ANN,
-        "proposed_at": T0 + n * HOUR,
-        "until": T0 + 100 * HOUR,
-        "details": {"reason": "other"},
-    }
-    return Proposal(**values | fields)
-
-
-def decided(n: int, of: Case, actor: str, at: dt.datetime, **fields: Any) -> DecisionRecord:
-    values: dict[str, Any] = {
-        "decision_id": DecisionId(f"decision{n:04d}"),
-        "case_id": of.case_id,
-        "occurrence_id": None,
-        "at": at,
-        "actor": actor,
-        "verdict": Verdict.ALLOW,
-        "reasons": ("cleared",),
-    }
-    return DecisionRecord(**values | fields)
-
-
-def test_each_order_and_its_pages(records: Records) -> None:
-    drawn = random.Random(4)
-    there = [case(n, urgency=drawn.choice((0, 10, 70))) for n in range(1, 24)]
-    put(records, *there, case(90, canary=True), case(91, state=CaseState.CLEARED))
-    expected = {
-        Order.URGENCY: sorted(there, key=lambda c: (-c.urgency, c.case_id)),
-        Order.OLDEST: sorted(there, key=lambda c: c.case_id),
-        Order.NEWEST: sorted(there, key=lambda c: c.case_id, reverse=True),
-    }
-    for order, cases in expected.items():
-        found: list[str] = []
-        after = ""
-        with records.read() as transaction:
-            while rows := transaction.reviews.queue(
-                QueueFilter(order=order, after=after, limit=5), T0
-            ):
-                found += [row.case.case_id for row in rows]
-                after = rows[-1].cursor
-            assert transaction.reviews.count_queue(QueueFilter(order=order, after="x"), T0) == 23
-        assert found == [c.case_id for c in cases]
-
-
-@pytest.mark.parametrize("after", ["x.y.z", "7", "a b", "1.", "'", "9999.case1"])
-def test_a_place_that_no_page_gave(records: Records, after: str) -> None:
-    with records.read() as transaction, pytest.raises(CursorError):
-        transaction.reviews.queue(QueueFilter(after=after), T0)
-
-
-def test_filters(records: Records) -> None:
-    put(
-        records,
-        case(1, queue=Queue.FAULTS, tier="confirmed"),
-        case(2, surface="storage", attention=Attention.MORE),
-        case(3, service_id=OTHER, tier="confirmed"),
-        case(4, state=CaseState.CONFIRMED),
-    )
-    expected = {
-        QueueFilter(queue=Queue.FAULTS): [1],
-        QueueFilter(surface="storage"): [2],
-        QueueFilter(attention="more"): [2],
-        QueueFilter(tier="confirmed"): [1, 3],
-        QueueFilter(tier="confirmed", service_id=OTHER): [3],
-        QueueFilter(state=CaseState.CONFIRMED): [4],
-        QueueFilter(): [1, 2, 3],
-    }
-    for wanted, numbers in expected.items():
-        assert ids(records, wanted) == [case(n).case_id for n in numbers]
-        with records.read() as transaction:
-            assert transaction.reviews.count_queue(wanted, T0) == len(numbers)
-
-
-def test_what_is_free_for_somebody(records: Records) -> None:
-    there = [
-        case(n, attention=Attention.APPEALED if n in (4, 5) else Attention.NONE)
-        for n in range(1, 6)
-    ]
-    put(records, *there)
-    with records.write() as transaction:
-        transaction.reviews.lock(lock(there[0], BEN))
-        transaction.reviews.lock(lock(there[1], ANN))
-        transaction.reviews.add_pass(there[2].case_id, ANN, T0)
-        transaction.reviews.add_pass(there[2].case_id, ANN, T0)
-        transaction.cases.add_decision(decided(1, there[3], "user:ann", T0))
-        transaction.cases.add_decision(decided(2, there[4], "user:ben", T0))
-        assert transaction.reviews.passed_by(there[2].case_id) == {ANN}
-    mine = QueueFilter(for_user=ANN)
-    assert ids(records, mine) == [there[1].case_id, there[4].case_id]
-    assert ids(records, mine, T0 + 2 * HOUR) == [there[n].case_id for n in (0, 1, 4)]
-    with records.read() as transaction:
-        assert transaction.reviews.count_queue(mine, T0) == 2
-        rows = transaction.reviews.queue(QueueFilter(), T0)
-        assert [row.lock for row in rows[:3]] == [lock(there[0], BEN), lock(there[1], ANN), None]
-        assert transaction.reviews.queue(QueueFilter(), T0 + 2 * HOUR)[0].lock is None
-
-
-def test_rows_count_occurrences(records: Records) -> None:
-    put(records, case(1), case(2))
-    with records.write() as transaction:
-        for n in range(3):
-            transaction.cases.add_occurrence(occurrence(n, case(2)))
-    with records.read() as transaction:
-        rows = transaction.reviews.queue(QueueFilter(), T0)
-        assert [row.occurrences for row in rows] == [0, 3]
+from tests.storage.held import HOUR, ONE, OTHER, T0, case, evidence, occurrence
+from tests.storage.reviewed import ANN, BEN, lock, proposal, put, view
 
 
 def test_a_lock_is_one_persons_until_it_expires(records: Records) -> None:
@@ -204,28 +44,6 @@ def test_a_lock_is_one_persons_until_it_expires(records: Records) -> None:
         assert transaction.reviews.lock_of(case(1).case_id, T0) is None
     with pytest.raises(DatabaseError), records.write() as transaction:
         transaction.reviews.lock(lock(case(2), ANN))
-
-
-def test_of_two_at_once_one_gets_the_lock(records: Records) -> None:
-    there = [case(n) for n in range(1, 21)]
-    put(records, *there)
-    got: list[list[UserId]] = [[], []]
-    start = threading.Barrier(2)
-
-    def work(which: int) -> None:
-        start.wait()
-        for one in there:
-            with records.write() as transaction:
-                wanted = lock(one, (ANN, BEN)[which])
-                got[which].append(transaction.reviews.lock(wanted).user_id)
-
-    threads = [threading.Thread(target=work, args=(n,)) for n in (0, 1)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert got[0] == got[1]
-    assert len(got[0]) == 20
 
 
 def test_views(records: Records) -> None:
@@ -399,112 +217,14 @@ def test_all_of_a_case_goes_with_it(records: Records) -> None:
 
 
 def test_evidence_that_is_destroyed(records: Records) -> None:
-    put(records, case(1))
+    put(records, case(1), case(2))
+    purged = case(1, recipient="age1other", key_name="other", purged=T0 + HOUR)
     with records.write() as transaction:
-        assert transaction.cases.remove_evidence(case(1).case_id) == 0
-
-
-def _story(records: Records, seed: int) -> None:
-    """Some weeks of work, drawn by a seed."""
-    drawn = random.Random(seed)
-    day = 24 * HOUR
-    for n in range(1, 60):
-        opened = T0 + drawn.random() * 20 * day
-        one = case(
-            n,
-            opened=opened,
-            surface=drawn.choice(("public", "storage")),
-            verdict=drawn.choice((Verdict.HOLD, Verdict.BLOCK)),
-            state=drawn.choice((CaseState.OPEN, CaseState.CLEARED)),
-            canary=n % 13 == 0,
-        )
-        matches = [{"list_name": name} for name in drawn.sample(("a", "b", "c"), 2)]
-        with records.write() as transaction:
-            transaction.cases.add(one)
-            for m in range(2):
-                transaction.cases.add_decision(
-                    decided(
-                        10 * n + m,
-                        one,
-                        "policy",
-                        opened + m * HOUR,
-                        reasons=("x",),
-                        details={"matches": matches[m:]},
-                        occurrence_id="o",
-                    )
-                )
-            for m in range(drawn.randrange(4)):
-                transaction.cases.add_decision(
-                    decided(
-                        10 * n + 5 + m,
-                        one,
-                        drawn.choice(("user:ann", "user:ben", "policy", "username")),
-                        opened + drawn.random() * 3 * day,
-                        reasons=drawn.choice((("cleared",), ("confirmed",), ("undone",), ())),
-                    )
-                )
-                seen = view(
-                    100 * n + m,
-                    one,
-                    user_id=drawn.choice((ANN, BEN)),
-                    opened=opened + drawn.random() * day,
-                    ended=drawn.choice((None, opened + 2 * day)),
-                    sharp=frozenset(range(drawn.randrange(2))),
-                )
-                transaction.reviews.add_view(seen)
-
-
-def test_figures_are_those_of_the_plain_count(records: Records) -> None:
-    plain = MemoryRecords()
-    for there in (plain, records):
-        _story(there, 7)
-    for days in ((0, 30), (3, 11), (40, 50)):
-        since, until = (T0 + n * 24 * HOUR for n in days)
-        with plain.read() as one, records.read() as other:
-            expected = one.reviews.figures(since, until)
-            found = other.reviews.figures(since, until)
-        assert found.keys() == expected.keys()
-        for name, value in expected.items():
-            if name == "exposure":
-                assert [row[:3] for row in found[name]] == [row[:3] for row in value]
-                assert [row[3] for row in found[name]] == pytest.approx([r[3] for r in value])
-            elif name == "hours_to_decide" and value is not None:
-                assert found[name] == pytest.approx(value)
-            else:
-                assert (
-                    [*map(_plain, found[name])] == [*map(_plain, value)]
-                    if isinstance(value, list)
-                    else found[name] == value
-                ), name
-
-
-def _plain(row: Any) -> Any:
-    return tuple(row)
-
-
-def test_the_queue_has_an_index(sqlite: sa.Engine) -> None:
-    """Without one a page would sort all open cases."""
-    from safehold.storage.review_statements import select_queue
-
-    for wanted in (
-        QueueFilter(),
-        QueueFilter(queue=Queue.MATCHES),
-        QueueFilter(order=Order.OLDEST),
-    ):
-        statement = select_queue(wanted, T0).compile(
-            sqlite, compile_kwargs={"render_postcompile": True}
-        )
-        with sqlite.connect() as connection:
-            plan = connection.exec_driver_sql(
-                "EXPLAIN QUERY PLAN " + statement.string,
-                tuple(
-                    value.isoformat() if isinstance(value, dt.datetime) else value
-                    for value in (statement.params[name] for name in statement.positiontup or ())
-                ),
-            ).all()
-        assert not any("TEMP B-TREE" in row[3] for row in plain_rows(plan)), plan
-    assert SqlRecords(sqlite) is not None
-
-
-def plain_rows(rows: Any) -> list[Any]:
-    return list(rows)
+        for n, of in enumerate((case(1), case(1), case(2))):
+            transaction.cases.add_evidence(evidence(n, of))
+        assert transaction.cases.remove_evidence(case(1).case_id) == 2
+        transaction.cases.update(purged)
+    with records.read() as transaction:
+        assert transaction.cases.find(case(1).case_id) == purged
+        assert list(transaction.cases.evidence(case(1).case_id)) == []
+        assert list(transaction.cases.evidence(case(2).case_id)) == [evidence(2, case(2))]

@@ -32,8 +32,8 @@ def memory_figures(
         if decision.actor.startswith("user:") and since <= decision.at < until
     ]
     done = [(c, d) for c, d in by_people if d.reasons and d.reasons[0] in _DECIDED]
-    days = Counter(case.opened.date().isoformat() for case in opened)
-    decided_days = Counter(decision.at.date().isoformat() for _, decision in done)
+    days = Counter(_day(case.opened) for case in opened)
+    decided_days = Counter(_day(decision.at) for _, decision in done)
     open_cases = [case for case in cases if case.state is CaseState.OPEN]
     return {
         "by_surface": [
@@ -55,6 +55,10 @@ def memory_figures(
         "open": len(open_cases),
         "oldest_open": min(case.opened for case in open_cases).isoformat() if open_cases else None,
     }
+
+
+def _day(moment: dt.datetime) -> str:
+    return moment.astimezone(dt.UTC).date().isoformat()
 
 
 def lists_of(decisions: Sequence[DecisionRecord]) -> set[str]:
