@@ -11,7 +11,6 @@ from safehold.cases.model import UnknownCaseError
 from safehold.cases.review.model import (
     LockedError,
     NotLockedError,
-    NotPermittedError,
     OnHoldError,
     ProposalError,
     RestError,
@@ -20,6 +19,7 @@ from safehold.cases.review.model import (
     ViewNeededError,
     ViewRefusedError,
 )
+from safehold.cases.review.refusals import NotPermittedError
 from safehold.cases.workflow import TransitionError
 from safehold.console.errors import (
     BodyTimeoutError,
