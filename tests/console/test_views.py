@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+from typing import Any
 
 import pytest
 from PIL import Image
 
-from safehold.custodian.interface import CustodianAwayError, PreviewError
+from safehold.custodian.interface import CustodianAwayError, Previewed, PreviewError
 from safehold.users.roles import Role
 from tests.console.conftest import House
 from tests.console.deciding import Office, alike, exact, later, text_of
@@ -82,7 +83,7 @@ def test_sharp_seconds_are_those_of_sharp_stills(office: Office) -> None:
         answer = browser.get(f"/views/{view_id}/stills/0?level={level}")
         assert answer.status_code == 200
     office.house.clock.advance(later(6))
-    browser.post(f"/views/{view_id}/end/script", json={"sharp_seconds": "3.2"})
+    browser.post(f"/views/{view_id}/end/script", json={"sharp_seconds": "3.2", "sharp_stills": [0]})
     view = office.view(view_id)
     assert view.sharp_seconds == pytest.approx(3.2)
     assert view.sharp == {0}
@@ -263,6 +264,61 @@ def test_a_preview_that_cannot_be_made_is_on_record(office: Office) -> None:
     browser.post(f"/views/{view_id}/end/script", json={})
     cleared = browser.post(f"/cases/{case_id}/clear", data={"reason": "unreadable", "sure": "yes"})
     assert cleared.status_code == 303
+
+
+def test_that_there_is_no_further_still_is_no_look(office: Office) -> None:
+    case_id = office.case(reasons=("damaged",))
+    _, browser = office.reviewer()
+    browser.post(f"/cases/{case_id}/take")
+    view_id = office.open_view(case_id, browser)
+    assert browser.get(f"/views/{view_id}/stills/7").status_code == 422
+    assert "view.failed" not in office.kinds(case_id)
+    ended = browser.post(f"/views/{view_id}/end/script", json={})
+    assert ended.json()["looked"] is False
+    cleared = browser.post(f"/cases/{case_id}/clear", data={"reason": "unreadable", "sure": "yes"})
+    assert cleared.status_code == 403
+
+
+def test_what_is_asked_for_by_head_was_not_shown(office: Office) -> None:
+    case_id = office.case(alike())
+    _, browser = office.reviewer()
+    browser.post(f"/cases/{case_id}/take")
+    view_id = office.open_view(case_id, browser)
+    answer = browser.head(f"/views/{view_id}/stills/0")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "GET")
+    assert office.custodian.shown == []
+    assert office.kinds(case_id)[-1] == "view.opened"
+    assert browser.post(f"/views/{view_id}/end/script", json={}).json()["looked"] is False
+
+
+def test_a_still_that_came_after_the_end_is_not_sent(office: Office) -> None:
+    case_id = office.case(alike())
+    user, browser = office.reviewer()
+    browser.post(f"/cases/{case_id}/take")
+    view_id = office.open_view(case_id, browser)
+    made = office.custodian.preview
+
+    def slowly(*wanted: Any) -> Previewed:
+        told = made(*wanted)
+        browser.post(f"/views/{view_id}/end/script", json={})
+        return told
+
+    office.custodian.preview = slowly  # type: ignore[method-assign]
+    answer = browser.get(f"/views/{view_id}/stills/0?level=grey")
+    assert answer.status_code == 410
+    assert not answer.content.startswith(b"\xff\xd8")
+    assert office.view(view_id).sharp == frozenset()
+
+
+def test_without_a_script_a_preview_hides_itself_too(office: Office) -> None:
+    case_id = office.case(alike())
+    _, browser = office.reviewer()
+    browser.post(f"/cases/{case_id}/take")
+    evidence_id = office.evidence_of(case_id)[0].evidence_id
+    opened = browser.post(f"/cases/{case_id}/views", data={"evidence_id": evidence_id})
+    office.house.clock.advance(later(5))
+    page = browser.get(opened.headers["Location"])
+    assert page.headers["Refresh"] == f"15;url=/cases/{case_id}?done=view_ended"
 
 
 def test_a_custodian_that_is_away_is_said(office: Office) -> None:

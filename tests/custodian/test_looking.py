@@ -132,8 +132,9 @@ def test_a_look(house: House) -> None:
     with house.records.read() as transaction:
         found = transaction.reviews.view(view.view_id)
     assert found is not None
-    assert (found.frames, found.whole, found.viewed_whole) == (5, True, True)
+    assert (found.frames, found.whole, found.viewed_whole) == (5, True, False)
     assert house.kinds == ["view.opened", *["view.shown", "custodian.previewed"] * 6]
+    assert house.views.end(view.view_id, ANNA, SESSION, 1.0, range(5)).viewed_whole
 
 
 def _after(view: View, house: House) -> None:

@@ -153,12 +153,13 @@ class ConsoleApp:
 
     def _route(self, request: Request) -> tuple[Route, Mapping[str, str]]:
         routes, path = self._routes.find(request.url.path)
-        method = "GET" if request.method == "HEAD" else request.method
+        by_head = "GET" in routes and not routes["GET"].shows
+        method = "GET" if request.method == "HEAD" and by_head else request.method
         if method in routes:
             return routes[method], path
         if not routes:
             return _refusal(PageMissingError()), {}
-        allowed = sorted({*routes, *(["HEAD"] if "GET" in routes else [])})
+        allowed = sorted({*routes, *(["HEAD"] if by_head else [])})
         return _refusal(MethodError(tuple(allowed))), {}
 
     def _file(self, request: Request) -> Response | None:

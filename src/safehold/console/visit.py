@@ -128,6 +128,8 @@ class Route:
         permission: what it needs; None on the pages of signing in alone.
         handler: the page.
         streams: whether its POST body is JSON from the console's own script.
+        shows: whether a GET of it puts on record that something was shown; then a HEAD, which
+            shows nothing, is refused.
     """
 
     method: str
@@ -136,3 +138,4 @@ class Route:
     permission: Permission | None
     handler: Handler
     streams: bool = False
+    shows: bool = False

@@ -94,7 +94,8 @@ class Crew:
             shown = views.showing(view.view_id, user, session, level, 0)
             views.shown(view.view_id, level, shown.still, 1, whole=True)
         self._clock.advance(dt.timedelta(seconds=seconds))
-        views.end(view.view_id, user, session, seconds if sharp else 0.0)
+        seen = {0} if sharp else set()
+        views.end(view.view_id, user, session, seconds if sharp else 0.0, seen)
 
     def confirm(
         self,

@@ -137,7 +137,7 @@ class Office:
         self.views.showing(view.view_id, who, session(who.name), level, 0)
         self.views.shown(view.view_id, level, 0, stills, True)
         self.later(seconds=5)
-        return self.views.end(view.view_id, who, session(who.name), 3.0)
+        return self.views.end(view.view_id, who, session(who.name), 3.0, range(stills))
 
     def later(self, **by: float) -> None:
         self.clock.advance(dt.timedelta(**by))

@@ -142,6 +142,7 @@ def test_a_view_in_which_nothing_was_shown_is_none() -> None:
             sharp=st.frozensets(st.integers(0, 2)),
             frames=st.integers(0, 3),
             whole=st.booleans(),
+            ended=st.sampled_from([None, NOW]),
         ),
         max_size=5,
     )
@@ -157,7 +158,7 @@ def test_nobody_is_said_to_have_seen_what_they_did_not(views: list[View]) -> Non
 
 
 def test_seen_whole_is_all_of_the_evidence() -> None:
-    shown = {"frames": 1, "whole": True, "sharp": frozenset({0})}
+    shown = {"frames": 1, "whole": True, "sharp": frozenset({0}), "ended": NOW + MINUTE}
     one = view("ann", NOW, **shown)
     two = view("ann", NOW, evidence_id=EvidenceId("f"), **shown)
     both = [evidence(), evidence("f")]

@@ -16,6 +16,7 @@ from safehold.cases.review.model import (
     ViewRefusedError,
 )
 from safehold.cases.review.refusals import NotPermittedError
+from safehold.cases.review.service import Confirmation
 from safehold.ids import CaseId, EvidenceId, ViewId
 from safehold.users.model import User
 from safehold.users.roles import Role
@@ -51,7 +52,7 @@ def test_the_length_of_a_view(office: Office) -> None:
     office.views.showing(view.view_id, ANN, session("ann"), GREY, 0)
     office.views.shown(view.view_id, GREY, 0, 1, True)
     office.later(seconds=7.5)
-    ended = office.views.end(view.view_id, ANN, session("ann"), 60.0)
+    ended = office.views.end(view.view_id, ANN, session("ann"), 60.0, {0})
     assert ended.sharp_seconds == 7.5, "never more than it was open"
     assert ended.viewed_whole
     told = office.events(view.case_id)[-1].draft
@@ -74,13 +75,40 @@ def test_what_was_shown_adds_up(office: Office) -> None:
     view = opened(office)
     for level, still in ((BLURRED, 0), (GREY, 0), (COLOUR, 1), (GREY, 2)):
         office.views.shown(view.view_id, level, still, 3, True)
-    ended = office.views.end(view.view_id, ANN, session("ann"), 0.0)
+    ended = office.views.end(view.view_id, ANN, session("ann"), 0.0, {0, 1, 2})
     assert (ended.blurred, ended.sharp, ended.colour) == (
         frozenset({0}),
         frozenset({0, 2}),
         frozenset({1}),
     )
     assert (ended.frames, ended.viewed_whole) == (3, True)
+
+
+def test_what_was_let_go_before_it_came_is_not_said_to_be_viewed(office: Office) -> None:
+    view = opened(office)
+    office.views.shown(view.view_id, GREY, 0, 2, True)
+    office.views.shown(view.view_id, GREY, 1, 2, True)
+    with office.records.read() as transaction:
+        kept = transaction.reviews.view(view.view_id)
+    assert kept is not None
+    assert not kept.viewed_whole, "until the view has told"
+    ended = office.views.end(view.view_id, ANN, session("ann"), 9.0, {0})
+    assert ended.sharp == {0, 1}, "made for it they were"
+    assert not ended.viewed_whole
+    office.reviews.confirm(view.case_id, ANN, Confirmation())
+    assert office.decided(view.case_id).details["viewed"] == "sharp"
+
+
+@pytest.mark.parametrize("seconds", [0, 20])
+def test_what_was_made_while_a_view_ended_is_handed_to_nobody(office: Office, seconds: int) -> None:
+    view = opened(office)
+    office.views.showing(view.view_id, ANN, session("ann"), GREY, 0)
+    if seconds:
+        office.later(seconds=seconds)
+    else:
+        office.views.end(view.view_id, ANN, session("ann"), 0.0)
+    with pytest.raises(ViewRefusedError):
+        office.views.shown(view.view_id, GREY, 0, 1, True)
 
 
 def refused(office: Office, view_id: ViewId, who: User, where: str, level: ViewLevel) -> bool:

@@ -139,7 +139,8 @@ class View:
         until: when it hides itself.
         ended: when it ended, or None while it is open.
         frames: stills that there are to be shown; 0 until the first was made.
-        whole: whether these stills are all frames of the file.
+        whole: whether these stills are all frames of the file; once it has ended, whether the
+            browser said besides that each of them was seen sharp.
         blurred, sharp, colour: numbers of the stills that were shown so.
         sharp_seconds: how long sharp stills were shown in sum, as the browser tells it, and
             never more than the view was open.
@@ -162,8 +163,9 @@ class View:
 
     @property
     def viewed_whole(self) -> bool:
-        """Whether every still of the whole file was shown unblurred."""
-        return self.whole and self.frames > 0 and len(self.sharp | self.colour) >= self.frames
+        """Whether every still of the whole file was shown unblurred, and the view told so."""
+        shown = len(self.sharp | self.colour)
+        return self.ended is not None and self.whole and 0 < self.frames <= shown
 
     def is_open(self, now: dt.datetime) -> bool:
         """Whether previews may be made for it."""

@@ -10,6 +10,7 @@ import datetime as dt
 import hashlib
 import hmac
 import math
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from safehold.audit.model import Detail, EventDraft
@@ -147,11 +148,12 @@ class ViewService:
             whole: whether these are all frames of the file.
 
         Raises:
-            ViewRefusedError: there is no such view.
+            ViewRefusedError: there is no such view, or it ended while the preview was made;
+                then nobody must get it any more.
         """
         with self._desk.changes() as transaction:
             view = transaction.reviews.view(view_id, lock=True)
-            if view is None:
+            if view is None or not view.is_open(self._desk.now()):
                 raise ViewRefusedError
             counted = replace(view, frames=max(view.frames, stills), whole=whole)
             new = frozenset({still})
@@ -176,18 +178,31 @@ class ViewService:
             case = self._desk.case(transaction, view.case_id)
             self._tell(transaction, VIEW_FAILED, case, view)
 
-    def end(self, view_id: ViewId, user: User, session: Session, sharp_seconds: float) -> View:
+    def end(
+        self,
+        view_id: ViewId,
+        user: User,
+        session: Session,
+        sharp_seconds: float,
+        seen: Collection[int] = (),
+    ) -> View:
         """End a view; again is fine, and changes nothing.
 
-        `sharp_seconds`: how long sharp stills were shown, as the browser says; it counts for no
-        more than the view was open, and for nothing where nothing sharp was shown.
+        Args:
+            view_id, user, session: which, and whose.
+            sharp_seconds: how long sharp stills were shown, as the browser says; it counts for
+                no more than the view was open, and for nothing where nothing sharp was shown.
+            seen: numbers of the stills that it did show sharp, as it says: one that was asked
+                for and let go before it came was not.
 
         Raises:
             ViewRefusedError: there is no such view of this user in this session.
         """
         with self._desk.changes() as transaction:
             view = self._own(transaction, view_id, user, session)
-            return view if view.ended is not None else self._end(transaction, view, sharp_seconds)
+            if view.ended is not None:
+                return view
+            return self._end(transaction, view, sharp_seconds, seen)
 
     def end_stale(self) -> int:
         """End the views whose time is over; how many."""
@@ -243,13 +258,20 @@ class ViewService:
             raise ViewRefusedError
         return view
 
-    def _end(self, transaction: Transaction, view: View, sharp_seconds: float) -> View:
+    def _end(
+        self,
+        transaction: Transaction,
+        view: View,
+        sharp_seconds: float,
+        seen: Collection[int] = (),
+    ) -> View:
         """End a view in a transaction, with its length in the audit log."""
         ended = replace(view, ended=looking.over_at(view, self._desk.now()))
         open_for = (ended.ended - ended.opened).total_seconds() if ended.ended else 0.0
         said = sharp_seconds if math.isfinite(sharp_seconds) else open_for
         sharp = min(max(0.0, said), open_for) if view.sharp or view.colour else 0.0
-        ended = replace(ended, sharp_seconds=sharp)
+        whole = view.whole and frozenset(range(view.frames)) <= frozenset(seen)
+        ended = replace(ended, sharp_seconds=sharp, whole=whole)
         transaction.reviews.update_view(ended)
         case = self._desk.case(transaction, view.case_id)
         seconds = looking.seconds_open(ended, self._desk.now())

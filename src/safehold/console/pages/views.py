@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import json
 import math
+from dataclasses import replace
 
 from safehold.cases.review.model import RestError, View, ViewLevel, ViewRefusedError
 from safehold.console.errors import FormError
@@ -61,7 +62,11 @@ def show(visit: Visit) -> Reply:
         raise ViewRefusedError
     still = min(_still(visit.query.get("still", "0")), max(0, view.frames - 1))
     last = view.frames - 1 if view.frames else visit.parts.views.limits(visit.me).stills - 1
-    return visit.page("view.html", view=view, still=still, last=last, left=_left(visit))
+    page = visit.page("view.html", view=view, still=still, last=last, left=_left(visit))
+    # It hides itself when its time is over, also where no script does that.
+    seconds = math.ceil((view.until - visit.now).total_seconds())
+    case = visit.url("case", case_id=view.case_id, done="view_ended")
+    return replace(page, headers={**page.headers, "Refresh": f"{seconds};url={case}"})
 
 
 def still(visit: Visit) -> Reply:
@@ -84,7 +89,9 @@ def still(visit: Visit) -> Reply:
     try:
         made = visit.parts.custodian.preview(access, showing.evidence.object_name, wish, picture)
     except PreviewError:
-        views.failed(view_id)
+        # That there is no further still says nothing of whether the file can be looked at.
+        if number == 0:
+            views.failed(view_id)
         raise
     views.shown(view_id, level, number, made.stills, made.whole)
     headers = {**_PREVIEW_HEADERS, "X-Stills": str(made.stills)}
@@ -99,9 +106,9 @@ def end_page(visit: Visit) -> Reply:
 
 
 def end_script(visit: Visit) -> Reply:
-    """End a view; the script says for how long something was sharp."""
+    """End a view; the script says for how long something was sharp, and which stills were."""
     view = visit.parts.views.end(
-        ViewId(visit.path["view_id"]), visit.me, _session(visit), _seconds(visit)
+        ViewId(visit.path["view_id"]), visit.me, _session(visit), _seconds(visit), _seen(visit)
     )
     dossier = visit.parts.reviews.dossier(view.case_id, visit.me)
     return _json({"looked": dossier.looked, "left": _left(visit)})
@@ -150,6 +157,11 @@ def _seconds(visit: Visit) -> float:
     return min(max(0.0, seconds), _LONGEST_SECONDS)
 
 
+def _seen(visit: Visit) -> frozenset[int]:
+    given = visit.form_lists.get("sharp_stills", ())[:_LARGEST_STILL]
+    return frozenset(_still(number) for number in given)
+
+
 def _json(values: dict[str, object]) -> Reply:
     return Reply(json.dumps(values).encode(), media_type="application/json")
 
@@ -166,7 +178,7 @@ ROUTES: tuple[Route, ...] = (
         streams=True,
     ),
     Route("GET", "/views/{view_id}", "view", _LOOK, show),
-    Route("GET", "/views/{view_id}/stills/{still}", "view_still", _LOOK, still),
+    Route("GET", "/views/{view_id}/stills/{still}", "view_still", _LOOK, still, shows=True),
     Route("POST", "/views/{view_id}/end", "view_end", _LOOK, end_page),
     Route(
         "POST", "/views/{view_id}/end/script", "view_end_script", _LOOK, end_script, streams=True

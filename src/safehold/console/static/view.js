@@ -61,6 +61,8 @@ class Looking {
     this.held = false;
     this.heldSince = 0;
     this.sharpSeconds = 0;
+    /** @type {Set<number>} stills that were there to be seen sharp */
+    this.seen = new Set();
     this.blurred = "";
     this.sharp = "";
     this.fetching = new AbortController();
@@ -201,6 +203,15 @@ class Looking {
     this.image.src = this.sharp;
     this.image.alt = this.root.dataset.altSharp ?? "";
     this.heldSince = performance.now();
+    const { still } = this;
+    try {
+      await this.image.decode();
+    } catch {
+      return; // let go before it was drawn
+    }
+    if (this.held && !this.over && this.still === still) {
+      this.seen.add(still);
+    }
   }
 
   /** The hand lets go. */
@@ -269,12 +280,13 @@ class Looking {
       }
     }
     try {
-      const answer = await send(this.opened.end, { sharp_seconds: this.sharpSeconds.toFixed(2) }, true);
+      const told = { sharp_seconds: this.sharpSeconds.toFixed(2), sharp_stills: [...this.seen] };
+      const answer = await send(this.opened.end, told, true);
       if (answer.ok) {
-        const told = await answer.json();
-        this.left(told.left);
+        const said = await answer.json();
+        this.left(said.left);
         const needed = document.getElementById("look-needed");
-        if (told.looked && needed) {
+        if (said.looked && needed) {
           needed.textContent = this.root.dataset.sayLooked ?? "";
         }
       }
@@ -380,6 +392,14 @@ export function setUp() {
       looking?.end();
     }
   });
+  // Who goes on to decide has seen enough, and the decision says what was seen until then.
+  for (const choice of document.querySelectorAll("details.case-choice")) {
+    choice.addEventListener("toggle", () => {
+      if (choice instanceof HTMLDetailsElement && choice.open) {
+        looking?.end();
+      }
+    });
+  }
   window.addEventListener("blur", () => looking?.end());
   window.addEventListener("pagehide", () => looking?.end());
   window.addEventListener("pageshow", (event) => {
