@@ -67,6 +67,7 @@ cases = st.builds(
     verdict=st.sampled_from(Verdict),
     deadline=st.sampled_from([None, NOW]),
     cleared=st.sampled_from([frozenset(), MATCH.grounds]),
+    attention=st.sampled_from(Attention),
 )
 
 
@@ -95,6 +96,7 @@ def test_only_a_person_confirms_and_policy_clears_faults_alone(
     resolved = workflow.resolve(before, found, LATER)
     if resolved is not None:
         assert before.queue is Queue.FAULTS
+        assert before.attention in (Attention.NONE, Attention.MORE)
         assert found is CLEAN
         assert before.state not in decided
 

@@ -291,9 +291,11 @@ def test_what_is_asked_for_by_head_was_not_shown(office: Office) -> None:
     assert browser.post(f"/views/{view_id}/end/script", json={}).json()["looked"] is False
 
 
-def test_a_still_that_came_after_the_end_is_not_sent(office: Office) -> None:
+def test_a_still_that_came_after_the_end_is_not_sent(
+    office: Office, monkeypatch: pytest.MonkeyPatch
+) -> None:
     case_id = office.case(alike())
-    user, browser = office.reviewer()
+    _, browser = office.reviewer()
     browser.post(f"/cases/{case_id}/take")
     view_id = office.open_view(case_id, browser)
     made = office.custodian.preview
@@ -303,7 +305,7 @@ def test_a_still_that_came_after_the_end_is_not_sent(office: Office) -> None:
         browser.post(f"/views/{view_id}/end/script", json={})
         return told
 
-    office.custodian.preview = slowly  # type: ignore[method-assign]
+    monkeypatch.setattr(office.custodian, "preview", slowly)
     answer = browser.get(f"/views/{view_id}/stills/0?level=grey")
     assert answer.status_code == 410
     assert not answer.content.startswith(b"\xff\xd8")

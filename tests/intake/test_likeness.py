@@ -213,3 +213,30 @@ def test_appeals_and_flags_say_what_a_case_asks_for(house: House) -> None:
         after = transaction.cases.find(before.case_id)
     assert after is not None
     assert (after.urgency, after.attention) == (70, Attention.APPEALED)
+
+
+def test_a_further_frame_or_what_a_border_hides_is_not_let_go() -> None:
+    near = match(exact=False)
+    standing = [Likeness(CaseId("c"), SHOP, PICTURE, 8, frozenset({("partner", "e1")}), NOW)]
+    assert let_go(item([near]), standing)
+    for variant in ("frame_3", "trimmed", "over_white"):
+        assert not let_go(item([near, replace(near, variant=variant)]), standing)
+    one = item([near])
+    for frames in (0, 2):
+        examination = replace(one.screened.examination, frame_count=frames)
+        several = replace(one, screened=replace(one.screened, examination=examination))
+        assert not let_go(several, standing)
+
+
+def test_the_first_of_several_frames_stands_for_no_case(house: House) -> None:
+    for frames, pdq in ((1, PICTURE), (2, None)):
+        one = submission(bytes([frames]), [match(exact=False)])
+        variants = (VariantDigests("as_stored", 90, (PICTURE,) * 8),)
+        examination = replace(one.screened.examination, variants=variants, frame_count=frames)
+        one = replace(one, screened=replace(one.screened, examination=examination))
+        house.recorder.record(one)
+        content = house.names.content(SHOP, one.sha256)
+        with house.records.read() as transaction:
+            opened = transaction.cases.find_content(SHOP, content)
+        assert opened is not None
+        assert (opened.pdq, opened.pdq_quality) == (pdq, 90 if pdq else None)

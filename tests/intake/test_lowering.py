@@ -5,7 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from dataclasses import replace
 
-from safehold.cases.model import CaseState, OccurrenceKind, Queue
+import pytest
+
+from safehold.cases import workflow
+from safehold.cases.model import Attention, CaseState, OccurrenceKind, Queue
 from safehold.intake.model import Appeal, Context, Flag, Submission
 from safehold.media.model import Fault
 from safehold.policy.model import Verdict
@@ -99,6 +102,19 @@ def test_digests_that_cannot_be_judged_count_in_the_space_of_faults(house: House
     ask(house, by_digests(unchecked()))
     with house.records.read() as transaction:
         assert transaction.cases.fault_space() == (1, 0)
+
+
+@pytest.mark.parametrize("attention", [Attention.ESCALATED, Attention.UNDONE])
+def test_what_people_want_decided_by_people_is_not_cleared_by_another_upload(
+    house: House, attention: Attention
+) -> None:
+    held = ask(house, unchecked())
+    [case] = cases(house)
+    with house.records.write() as transaction:
+        transaction.cases.update(workflow.attend(case, attention))
+    assert ask(house, submission(b"x")).verdict is Verdict.HOLD
+    assert house.receipts.status(SHOP, held.receipt).verdict is Verdict.HOLD
+    assert cases(house)[0].state is CaseState.OPEN
 
 
 def test_a_fault_by_digests_is_resolved_by_its_bytes(house: House) -> None:

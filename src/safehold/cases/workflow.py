@@ -20,8 +20,9 @@
 8. An appeal against a case, or an undoing, gives it the attention of that name, unless a
    colleague's help was asked for, which stands. A decision ends all attention.
 9. Bytes that were held only since they could not be checked, and that are now wholly checked
-   with nothing found, are cleared by policy: where nobody has flagged them or appealed, and where
-   they came up on no other surface, whose lists may be others.
+   with nothing found, are cleared by policy: where nobody has flagged them, appealed, escalated
+   the case or undone its decision, and where they came up on no other surface, whose lists may be
+   others.
 
 What a receipt says now: `present_verdict`.
 """
@@ -50,6 +51,9 @@ _NO_MATCH = frozenset(Fault) | {
     Reason.NEGATIVE,
 }
 """Reasons that say nothing of what the item shows."""
+
+_BY_PEOPLE = frozenset({Attention.ESCALATED, Attention.APPEALED, Attention.UNDONE})
+"""Attention by which somebody wants a person to decide."""
 
 _NOTHING = Found()
 _NOT_GROUNDS = frozenset({Reason.OBSERVED, Reason.NEGATIVE, Reason.LOW_QUALITY})
@@ -277,7 +281,7 @@ def resolve(case: Case, finding: Finding, now: dt.datetime) -> Case | None:
     up, the case does not tell: that is for who asks.
     """
     undecided = case.state in (CaseState.OPEN, CaseState.EXPIRED, CaseState.AWAITING_BYTES)
-    if case.queue is not Queue.FAULTS or not undecided:
+    if case.queue is not Queue.FAULTS or not undecided or case.attention in _BY_PEOPLE:
         return None
     if finding.verdict is not Verdict.ALLOW or finding.grounds:
         return None

@@ -5,7 +5,9 @@ An item is let go where all of this holds:
 1. It opens no case of its own yet: bytes that a case stands for are that case's matter.
 2. It is held, and for nothing but likeness to entries: no exact match, no conflict, no fault, no
    missing list, no classifier's score, nothing that has a reason code of its own.
-3. The picture as stored has a PDQ quality of at least `QUALITY_FLOOR`.
+3. It is a single picture, which has, as stored, a PDQ quality of at least `QUALITY_FLOOR`, and
+   is as stored what is like the entries: a further frame, or what is within a border, is not what
+   two people have seen.
 4. Within the same service there is a clearing by likeness that stands, whose picture is within
    its radius, and all entries that the item is like are among those that were cleared.
 
@@ -39,7 +41,8 @@ def is_let_go(transaction: Transaction, case: Case | None, submission: Submissio
 
 def may_be_let_go(submission: Submission, finding: Finding) -> bool:
     """Whether an item is held for likeness alone, and its picture says enough (rules 2, 3)."""
-    variants = submission.screened.examination.variants
+    examination = submission.screened.examination
+    variants = examination.variants
     observation = submission.screened.observation
     return (
         finding.verdict is Verdict.HOLD
@@ -47,8 +50,10 @@ def may_be_let_go(submission: Submission, finding: Finding) -> bool:
         and all(name for name, _ in finding.grounds)
         and observation.fault is None
         and all(m.signal is SignalType.PDQ and not m.conflict for m in observation.matches)
+        and examination.frame_count == 1
         and bool(variants)
         and variants[0].quality >= QUALITY_FLOOR
+        and all(match.variant == variants[0].variant for match in observation.matches)
     )
 
 

@@ -9,6 +9,7 @@ from safehold.cases.model import Attention, Case, CaseState, Queue
 from safehold.cases.workflow import Deadlines, Finding
 from safehold.intake.locker import Locked
 from safehold.intake.model import IntakeOptions, Submission
+from safehold.screening import Examination
 
 
 def new_case(
@@ -25,7 +26,9 @@ def new_case(
         state, deadline = CaseState.AWAITING_BYTES, deadlines.bytes
     elif finding.queue is Queue.FAULTS:
         deadline = deadlines.fault
-    variants = submission.screened.examination.variants
+    examination = submission.screened.examination
+    # The first frame of several does not stand for what the others show.
+    picture = examination.variants[0] if _is_picture(examination) else None
     return Case(
         case_id=locked.case_id,
         service_id=submission.service_id,
@@ -40,11 +43,16 @@ def new_case(
         key_name=locked.key_name,
         canary=submission.canary,
         deadline=deadline,
-        pdq=variants[0].pdq[0] if variants else None,
-        pdq_quality=variants[0].quality if variants else None,
+        pdq=picture.pdq[0] if picture is not None else None,
+        pdq_quality=picture.quality if picture is not None else None,
         tier=finding.found.tier,
         urgency=urgency.urgency(finding.found.points, Attention.NONE, 0),
     )
+
+
+def _is_picture(examination: Examination) -> bool:
+    """By digests alone nobody knows how many frames there are; most files have one."""
+    return bool(examination.variants) and examination.frame_count <= 1
 
 
 def deadlines_of(at: dt.datetime, options: IntakeOptions) -> Deadlines:

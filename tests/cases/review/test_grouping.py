@@ -9,8 +9,8 @@ from safehold.cases.review.model import ClearReason, NotLockedError, TwoPeopleEr
 from safehold.cases.review.service import Clearing, Confirmation
 from safehold.ids import CaseId
 from safehold.media.model import Fault
-from tests.cases.review.office import ANN, BEN, EXACT, NEAR, Office, flipped, picture
-from tests.intake.house import FORUM
+from tests.cases.review.office import ANN, BEN, EXACT, NEAR, Office, flipped, picture, session
+from tests.intake.house import FORUM, match
 
 CLEARING = Clearing(ClearReason.NOT_LISTED_CONTENT, "The same drawing.")
 
@@ -109,3 +109,24 @@ def test_a_member_that_is_decided_is_not_in_the_group(office: Office) -> None:
     outcome = office.reviews.decide_group(leader, [close], ANN, Confirmation())
     assert outcome.left == ((close, "not_in_group"),)
     assert office.case(close).state is CaseState.CLEARED
+
+
+def test_a_leader_that_cannot_be_looked_at_speaks_for_nobody(office: Office) -> None:
+    leader = near(office, b"leader", 0, fault=Fault.DAMAGED)
+    close = near(office, b"close", 2)
+    office.reviews.take(leader, ANN)
+    evidence = office.evidence(leader)
+    view = office.views.open(leader, evidence.evidence_id, ANN, session("ann"))
+    office.views.failed(view.view_id)
+    outcome = office.reviews.decide_group(leader, [close], ANN, CLEARING)
+    assert outcome.decided == (leader,)
+    assert outcome.left == ((close, "view_needed"),)
+
+
+def test_what_its_leader_is_not_held_for_is_cleared_by_a_look_of_its_own(office: Office) -> None:
+    other = match("e2", name="stricter", exact=False)
+    leader, close = near(office, b"leader", 0), near(office, b"close", 2, matches=[NEAR, other])
+    office.look(leader, ANN)
+    outcome = office.reviews.decide_group(leader, [close], ANN, CLEARING)
+    assert outcome.left == ((close, "other_grounds"),)
+    assert office.is_open(close)

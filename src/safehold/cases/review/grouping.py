@@ -17,7 +17,7 @@ from safehold.cases.review.model import (
     TwoPeopleError,
     ViewNeededError,
 )
-from safehold.cases.review.rules import Facts
+from safehold.cases.review.rules import Facts, Seen
 from safehold.cases.workflow import TransitionError
 from safehold.ids import CaseId
 from safehold.users.model import User
@@ -64,7 +64,8 @@ class Grouping:
             self._desk.hold(transaction, leader, user)
             group = frozenset(self.near(transaction, case))
             reading = Reading(transaction, case)
-            looked = reading.has_looked(user)
+            # That the leader cannot be looked at says nothing of the others.
+            looked = reading.seen(user) != Seen.NONE
             self._decide(transaction, reading, user, decision, ALONE)
             transaction.reviews.unlock(leader, user.user_id)
         stand = Stand(leader, looked)

@@ -34,7 +34,7 @@ class Left(enum.StrEnum):
     """It has an exact match, so one person cannot clear it."""
 
     OTHER_GROUNDS = "other_grounds"
-    """It is held for more than likeness, and its leader is not held for that."""
+    """It is held for something, an entry or a reason, that its leader is not held for."""
 
     VIEW_NEEDED = "view_needed"
     """Its leader was decided without a look, and this cannot be."""
@@ -77,7 +77,6 @@ def why_left(member: Case, found: Facts, leader: Facts, *, clearing: bool) -> Le
         return Left.NOT_OPEN
     if clearing and found.exact:
         return Left.EXACT
-    reasons = {ground for ground in found.grounds if not ground[0]}
-    if clearing and not reasons <= leader.grounds:
+    if clearing and not found.grounds <= leader.grounds:
         return Left.OTHER_GROUNDS
     return None

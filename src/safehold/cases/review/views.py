@@ -189,7 +189,9 @@ class ViewService:
         """End a view; again is fine, and changes nothing.
 
         Args:
-            view_id, user, session: which, and whose.
+            view_id: which.
+            user: whose.
+            session: in which it was opened.
             sharp_seconds: how long sharp stills were shown, as the browser says; it counts for
                 no more than the view was open, and for nothing where nothing sharp was shown.
             seen: numbers of the stills that it did show sharp, as it says: one that was asked
