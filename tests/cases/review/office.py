@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from safehold.audit.model import Event
 from safehold.cases.model import Case, CaseState, DecisionRecord, Evidence
@@ -84,6 +85,9 @@ class Office:
             names=self.house.names,
             reported=self.reported.__contains__,
         )
+        with records.write() as transaction:
+            for who in (ANN, BEN, CYD, DEE, OLE):
+                transaction.users.add(who)
         self.reviews = ReviewService(self.parts)
         self.views = ViewService(self.parts)
 
@@ -126,6 +130,11 @@ class Office:
         found = rules.standing(self.case(case_id), decisions)
         assert found is not None
         return found
+
+    def change(self, who: User, **fields: Any) -> None:
+        """Change somebody's account."""
+        with self.records.write() as transaction:
+            transaction.users.update(replace(who, **fields))
 
     def look(
         self, case_id: CaseId, who: User, level: ViewLevel = ViewLevel.BLURRED, stills: int = 1

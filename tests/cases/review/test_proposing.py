@@ -33,6 +33,7 @@ from safehold.ids import CaseId, ServiceId, WebhookId
 from safehold.outbox.model import Webhook
 from safehold.policy.model import Verdict
 from safehold.users.model import User
+from safehold.users.roles import Role
 from safehold.vault.interface import ObjectMissingError, VaultError
 from tests.cases.review.office import (
     ANN,
@@ -46,7 +47,7 @@ from tests.cases.review.office import (
     flipped,
     picture,
 )
-from tests.intake.house import FORUM, match, submission
+from tests.intake.house import FORUM, NOW, match, submission
 
 REASON = {"reason": "not_listed_content"}
 LIKELY = {**REASON, "radius": "8"}
@@ -488,3 +489,42 @@ def test_an_open_case_is_not_destroyed(office: Office) -> None:
     case_id = office.hold(picture(b"one", [EXACT]))
     with pytest.raises(TransitionError):
         office.reviews.propose(case_id, ANN, ProposalKind.PURGE, {}, "")
+
+
+@pytest.mark.parametrize("change", [{"disabled": NOW}, {"roles": frozenset({Role.OFFICER})}])
+def test_who_is_gone_is_not_the_first_of_two(office: Office, change: dict[str, object]) -> None:
+    case_id = office.hold(picture(b"one", [EXACT]))
+    proposal = clear_proposed(office, case_id)
+    office.look(case_id, CYD)
+    office.change(ANN, **change)
+    with pytest.raises(ProposalError):
+        office.reviews.approve(proposal.proposal_id, CYD)
+    assert office.is_open(case_id)
+    [left] = office.reviews.proposals()
+    assert left.state is ProposalState.EXPIRED
+
+
+@pytest.mark.parametrize("change", [{"disabled": NOW}, {"roles": frozenset({Role.REVIEWER})}])
+def test_who_is_gone_meanwhile_is_not_the_second(office: Office, change: dict[str, object]) -> None:
+    case_id = office.hold(picture(b"one", [EXACT]))
+    proposal = clear_proposed(office, case_id)
+    office.look(case_id, CYD)
+    office.change(CYD, **change)
+    with pytest.raises(NotPermittedError):
+        office.reviews.approve(proposal.proposal_id, CYD)
+    assert office.is_open(case_id)
+    [left] = office.reviews.proposals()
+    assert left.state is ProposalState.OPEN, "somebody else may approve it"
+
+
+def test_an_appeal_after_the_proposal_takes_it_from_who_decided(office: Office) -> None:
+    case_id = confirmed(office)
+    undo = office.reviews.propose(case_id, BEN, ProposalKind.UNDO, {}, "")
+    office.reviews.approve(undo.proposal_id, CYD)
+    office.later(minutes=1)
+    proposal = clear_proposed(office, case_id)
+    office.appeal(office.receipt(case_id))
+    office.look(case_id, CYD)
+    with pytest.raises(ProposalError):
+        office.reviews.approve(proposal.proposal_id, CYD)
+    assert office.is_open(case_id)

@@ -24,7 +24,7 @@ from safehold.cases.review.parts import ReviewParts
 from safehold.cases.review.refusals import NotPermittedError, WordsError
 from safehold.cases.review.rules import Facts, WhyNot
 from safehold.cases.workflow import TransitionError
-from safehold.ids import CaseId, NoteId, ViewId
+from safehold.ids import CaseId, NoteId, UserId, ViewId
 from safehold.users.model import User
 from safehold.users.roles import Permission, permissions
 
@@ -61,6 +61,18 @@ class Desk:
         if case is None:
             raise UnknownCaseError
         return case
+
+    def present(self, transaction: Transaction, user_id: UserId, permission: Permission) -> User:
+        """Somebody as they are now, not as they were when their request began.
+
+        Raises:
+            NotPermittedError: they are disabled or gone, or their roles are others by now.
+        """
+        user = transaction.users.user(user_id)
+        if user is None or user.disabled is not None:
+            raise NotPermittedError
+        require(user, permission)
+        return user
 
     def take(self, transaction: Transaction, case_id: CaseId, user: User) -> CaseLock:
         """Lock a case, or lengthen one's own lock. Raises `LockedError`."""

@@ -31,7 +31,8 @@ from safehold.cases.review.model import (
     ViewNeededError,
 )
 from safehold.cases.review.purging import Purging
-from safehold.cases.review.refusals import ProposalDetailsError
+from safehold.cases.review.refusals import NotPermittedError, ProposalDetailsError
+from safehold.cases.review.rules import WhyNot
 from safehold.cases.workflow import TransitionError
 from safehold.ids import CaseId, ProposalId, UserId
 from safehold.users.model import User
@@ -116,9 +117,10 @@ class Proposing:
             proposal = self._open(transaction, proposal_id)
             if proposal.proposed_by == user.user_id:
                 raise SamePersonError
+            desk.present(transaction, user.user_id, Permission.APPROVALS_DECIDE)
             case = desk.case(transaction, proposal.case_id)
             reading = Reading(transaction, case)
-            void = proposal.details.get(_BASIS) != reading.basis()
+            void = not self._stands(transaction, reading, proposal)
             if void:
                 # What it was about is no more, so nobody can approve it any time.
                 proposal = self._end(transaction, proposal, ProposalState.EXPIRED, None)
@@ -211,6 +213,18 @@ class Proposing:
         """An undone case must be one that can be decided, and of which nobody was told."""
         if not reading.evidence or self._desk.parts.reported(reading.case.case_id):
             raise TransitionError
+
+    def _stands(self, transaction: Transaction, reading: Reading, proposal: Proposal) -> bool:
+        """Whether it is about what it was, and its first person may still be one of two."""
+        if proposal.details.get(_BASIS) != reading.basis():
+            return False
+        try:
+            needed = _needed(proposal.kind)
+            first = self._desk.present(transaction, proposal.proposed_by, needed)
+        except NotPermittedError:
+            return False
+        clears = proposal.kind in _CLEARINGS
+        return not (clears and reading.why_not(first) is WhyNot.DECIDED_BEFORE)
 
     def _clear(
         self, transaction: Transaction, reading: Reading, proposal: Proposal, user: User

@@ -19,7 +19,8 @@
 6. A clearing by **likeness** is for a picture of good quality, held for likeness to entries and
    for nothing else, within the house's radius.
 7. What a proposal is about must not change: another state, other grounds, other evidence or
-   another decision since, and it is void.
+   another decision since, and it is void. So it is once who proposed it is disabled, has another
+   role, or may not decide the case any more.
 """
 
 from __future__ import annotations

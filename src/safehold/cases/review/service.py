@@ -211,8 +211,8 @@ class ReviewService:
 
         Raises:
             NotPermittedError: the role is no second person's.
-            ProposalError: it is decided, has expired, or the case has changed since; then it
-                is void for good.
+            ProposalError: it is decided, has expired, or the case or who proposed it has changed
+                since; then it is void for good.
             SamePersonError: it is one's own, or undoes one's own decision, or `confirm` says so.
             LockedError: somebody else works on a case that is to be cleared.
             ViewNeededError: one has not looked at a case that is to be cleared.
