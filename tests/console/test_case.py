@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from dataclasses import replace
 from typing import cast
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from safehold.cases.model import Attention, CaseState
 from safehold.users.roles import Role
 from tests.console.conftest import House
-from tests.console.deciding import NAMED, Office, alike, exact, text_of
+from tests.console.deciding import NAMED, Office, alike, exact, later, text_of
 
 CLEARS = {"reason": "not_listed_content", "sure": "yes"}
 
@@ -317,3 +318,19 @@ def test_the_page_is_french_for_who_wants_it(office: Office) -> None:
     page = browser.get(f"/cases/{case_id}")
     assert page.status_code == 200
     assert '<html lang="fr"' in page.text
+
+
+def test_what_was_stored_after_a_purge_can_be_looked_at(office: Office) -> None:
+    case_id = office.case(alike())
+    user, browser = office.reviewer()
+    browser.post(f"/cases/{case_id}/take")
+    office.reviews.note(case_id, user, "Before.")
+    office.house.clock.advance(later(60))
+    with office.records.write() as transaction:
+        transaction.cases.update(replace(office.now(case_id), purged=office.house.clock.now()))
+    office.house.clock.advance(later(60))
+    office.reviews.note(case_id, user, "After.")
+    page = browser.get(f"/cases/{case_id}").text
+    assert "data-look" in page
+    assert "1 file" in page
+    assert page.count("/words/note/") == 1, "what was sealed before cannot be read any more"

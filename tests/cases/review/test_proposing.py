@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -528,3 +529,11 @@ def test_an_appeal_after_the_proposal_takes_it_from_who_decided(office: Office) 
     with pytest.raises(ProposalError):
         office.reviews.approve(proposal.proposal_id, CYD)
     assert office.is_open(case_id)
+
+
+def test_a_canary_that_ends_by_itself_takes_no_hold(office: Office) -> None:
+    case_id = office.hold(replace(picture(b"one", [EXACT]), canary=True))
+    for where in ("case_id", "account_of"):
+        with pytest.raises(HoldReferenceError):
+            office.reviews.set_hold(CYD, "REF-1", **{where: case_id})
+    assert office.reviews.holds() == []

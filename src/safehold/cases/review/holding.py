@@ -35,6 +35,8 @@ class Holding:
             raise HoldReferenceError
         with self._desk.changes() as transaction:
             case = self._desk.case(transaction, about)
+            if case.canary:  # it is the house's own, and ends by itself
+                raise HoldReferenceError
             uploaders: list[bytes | None] = [None]
             if account_of is not None:
                 found = transaction.cases.occurrences(about)
