@@ -50,8 +50,9 @@ NOT_IN_PAGES = frozenset(
 )
 """Files of those packages whose errors end a command before there is any page."""
 
+FIRST = "# Texts of Safehold's console. Brought up to date by scripts/catalogs.\n"
+
 HEADER = """\
-# Texts of Safehold's console. Brought up to date by scripts/catalogs.
 msgid ""
 msgstr ""
 "Project-Id-Version: Safehold\\n"
@@ -135,11 +136,23 @@ def updated(language: str) -> Catalog:
 
 
 def write(language: str, catalog: Catalog) -> None:
-    """Write the catalog of a language, in an order that does not depend on lines or days."""
+    """Write the catalog of a language, in an order that does not depend on lines or days.
+
+    Comments above the header stay as they are: a translator keeps the glossary there.
+    """
+    notes = _notes(CATALOGS / f"{language}.po") or FIRST
     made = io.BytesIO()
     write_po(made, catalog, width=96, sort_by_file=True, include_lineno=False, omit_header=True)
-    header = HEADER.format(language=language, plurals=catalog.plural_forms)
+    header = notes + HEADER.format(language=language, plurals=catalog.plural_forms)
     (CATALOGS / f"{language}.po").write_bytes(header.encode("utf-8") + made.getvalue())
+
+
+def _notes(path: Path) -> str:
+    """The lines above the header of a catalog."""
+    if not path.exists():
+        return ""
+    above, _, _ = path.read_text(encoding="utf-8").partition('msgid ""')
+    return above
 
 
 def missing(catalog: Catalog) -> list[object]:
