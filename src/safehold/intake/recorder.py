@@ -239,7 +239,10 @@ class Recorder:
             # The key may have been destroyed meanwhile, and another be in its place.
             if (locked.case_id, locked.recipient) != (case.case_id, case.recipient):
                 raise _RacedError
-            here = locked.evidence is not None or bool(transaction.cases.evidence(case.case_id))
+            there = bool(transaction.cases.evidence(case.case_id))
+            if there and locked.evidence is not None:
+                raise _RacedError  # the same bytes came in meanwhile, and are kept once
+            here = there or locked.evidence is not None
             deadlines = deadlines_of(submission.received, self._parts.options)
             said = transaction.cases.statements(case.case_id)
             flags = sum(one.kind is StatementKind.FLAG for one in said)
