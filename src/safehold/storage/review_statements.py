@@ -261,19 +261,21 @@ SELECT_LIKENESSES = (
 )
 
 _mine = occurrences.alias("mine")
+_this = cases.alias("this")
+_service_of_case = sa.select(_this.c.service_id).where(_this.c.case_id == _case).scalar_subquery()
 SELECT_OTHERS = (
     sa.select(cases)
     .where(
         cases.c.case_id.in_(
-            sa.select(occurrences.c.case_id)
-            .join(
-                _mine,
-                sa.and_(
-                    occurrences.c.service_id == _mine.c.service_id,
-                    occurrences.c.uploader == _mine.c.uploader,
+            # Not by a join: of one case with n occurrences of one uploader that has n * n rows.
+            sa.select(occurrences.c.case_id).where(
+                occurrences.c.service_id == _service_of_case,
+                occurrences.c.uploader.in_(
+                    sa.select(_mine.c.uploader)
+                    .where(_mine.c.case_id == _case, _mine.c.uploader.is_not(None))
+                    .distinct()
                 ),
             )
-            .where(_mine.c.case_id == _case)
         ),
         cases.c.case_id != _case,
         cases.c.canary == sa.false(),
