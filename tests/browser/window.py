@@ -6,7 +6,7 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
-from safehold.cases.model import Case, Verdict
+from safehold.cases.model import Case, CaseState, Verdict
 from safehold.testing.console_site import Site
 from safehold.testing.console_tour import waiting
 
@@ -51,8 +51,15 @@ class House:
         return self.window(name, **options).new_page()
 
     def case(self, verdict: Verdict, *, tier: str = "") -> Case:
-        """An open case that nobody works on, of an exact match (`BLOCK`) or a similar one."""
-        return waiting(self.site, verdict, tier=tier)[0]
+        """An open case of an exact match (`BLOCK`) or a similar one, which nobody has taken or seen."""
+        found = waiting(self.site, verdict, tier=tier)
+        with self.site.runtime.records.read() as transaction:
+            return next(one for one in found if not transaction.reviews.views(one.case_id))
+
+    def state(self, case: Case) -> CaseState:
+        """Where a case stands now."""
+        user = self.site.person("robin").user
+        return self.site.runtime.reviews.dossier(case.case_id, user).case.state
 
     def take(self, page: Page, case: Case) -> None:
         """Open a case and take it."""
@@ -76,7 +83,7 @@ class House:
         """Close all windows; fails where something was complained of."""
         for window in self._windows:
             window.close()
-        assert self.complaints == []
+        assert not self.complaints, self.complaints
 
     def _door(self, name: str) -> Any:
         if name not in self._doors:
@@ -96,6 +103,14 @@ def password(page: Page, name: str, word: str) -> None:
     page.get_by_label("Name", exact=True).fill(name)
     page.get_by_label("Password", exact=True).fill(word)
     page.get_by_role("button", name="Go on").click()
+
+
+def look(page: Page) -> None:
+    """Look at the case that is shown, blurred, and wait until the picture is there."""
+    page.locator(".case-look-button").first.click()
+    expect(page.locator("#look-said")).to_contain_text("A blurred preview is shown.")
+    expect(page.get_by_role("img", name="Preview, blurred")).to_be_visible()
+    page.evaluate("document.querySelector('#look-picture img').decode()")
 
 
 def is_still(response: Response) -> bool:
