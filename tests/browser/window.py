@@ -51,7 +51,7 @@ class House:
         return self.window(name, **options).new_page()
 
     def case(self, verdict: Verdict, *, tier: str = "") -> Case:
-        """An open case of an exact match (`BLOCK`) or a similar one, which nobody has taken or seen."""
+        """An open case of an exact match (`BLOCK`) or a similar one that nobody has seen."""
         found = waiting(self.site, verdict, tier=tier)
         with self.site.runtime.records.read() as transaction:
             return next(one for one in found if not transaction.reviews.views(one.case_id))
