@@ -10,8 +10,10 @@
 4. A person confirms or clears an open case. A clearing names the grounds it clears: the same
    bytes with no other ground are allowed from then on, and open no new case. An exact match is
    another ground than likeness to the same entry.
-5. Another ground, a flag or an appeal opens a decided or expired case again. One whose bytes
-   never came awaits them anew. A flag takes a case from the queue of faults to that of flags.
+5. Another ground, a flag or an appeal opens a cleared or expired case again, and an appeal a
+   confirmed one: a flag on that says nothing new, would have people look again, and would let one
+   of them overturn what two must undo. One whose bytes never came awaits them anew. A flag takes
+   a case from the queue of faults to that of flags.
 6. When the deadline passes, a case that awaits bytes and a case of the fault queue expire. An
    open case with a match or a flag never expires by itself, nor one that an appeal has opened
    again after a decision.
@@ -245,11 +247,14 @@ def reopen(
 ) -> Case:
     """A flag or an appeal opens the case again (rule 5); one that is open stays so.
 
+    So does a confirmed one that is flagged: users say what people have said already.
     What receipts say stays the same until somebody decides. `flagged`: whether it is a flag.
     """
     again = replace(case, verdict=present_verdict(case), updated=now)
     if flagged and case.queue is Queue.FAULTS:
         again = replace(again, queue=Queue.FLAGS)
+    if flagged and case.state is CaseState.CONFIRMED:
+        return again
     if case.state is CaseState.AWAITING_BYTES:
         return again
     if case.state is CaseState.OPEN:

@@ -301,3 +301,16 @@ def test_a_dossier_tells_of_the_uploaders_other_cases(office: Office) -> None:
     assert [e.draft.kind for e in dossier.events] == ["case.opened", "evidence.stored"]
     assert isinstance(dossier.case.case_id, str)
     assert CaseId(dossier.case.case_id) == case_id
+
+
+def test_a_flag_is_no_way_around_two_people(office: Office) -> None:
+    item = picture(b"one")
+    case_id = office.hold(item)
+    office.look(case_id, BEN)
+    office.reviews.confirm(case_id, BEN, Confirmation())
+    office.flag(item)
+    assert office.case(case_id).state is CaseState.CONFIRMED
+    assert office.answer(item).verdict is Verdict.BLOCK
+    office.look(case_id, ANN)
+    with pytest.raises(TransitionError):
+        office.reviews.clear(case_id, ANN, Clearing(ClearReason.LEGAL_CONTENT))
