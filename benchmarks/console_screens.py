@@ -70,8 +70,14 @@ def walk(
     kept = window.storage_state()
     window.close()
     for form in chosen.forms:
-        options = {"locale": locale, "base_url": site.origin, "reduced_motion": "reduce"}
-        window = browser.new_context(**options, **FORMS[form], storage_state=kept)
+        options: dict[str, Any] = {
+            "locale": locale,
+            "base_url": site.origin,
+            "reduced_motion": "reduce",
+        }
+        window = browser.new_context(
+            **options, **FORMS[form], storage_state=kept, reduced_motion="reduce"
+        )
         page = window.new_page()
         for stop in stops:
             page.goto(stop.address)

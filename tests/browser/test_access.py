@@ -7,15 +7,15 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
-from playwright.sync_api import Page
+from playwright.sync_api import Page, ViewportSize
 
 from safehold.testing.console_tour import OUTSIDE, Stop, tour
 from tests.browser.window import House
 
 SERIOUS = ("serious", "critical")
-WIDE = {"width": 1280, "height": 900}
-NARROW = {"width": 400, "height": 800}
-ZOOMED = {"width": 640, "height": 450}
+WIDE: ViewportSize = {"width": 1280, "height": 900}
+NARROW: ViewportSize = {"width": 400, "height": 800}
+ZOOMED: ViewportSize = {"width": 640, "height": 450}
 """What is left of a wide window at 200 %."""
 
 COLOURS = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
@@ -45,9 +45,9 @@ def look(page: Page, stop: Stop) -> list[str]:
     found += serious(page, f"{stop.name} dark", COLOURS)
     for size in (ZOOMED, NARROW):
         page.set_viewport_size(size)
-        wide = page.evaluate("document.scrollingElement.scrollWidth")
-        if wide > size["width"]:
-            found.append(f"{stop.name}: {wide} px wide in a window of {size['width']} px")
+        across: int = page.evaluate("document.scrollingElement.scrollWidth")
+        if across > size["width"]:
+            found.append(f"{stop.name}: {across} px wide in a window of {size['width']} px")
     found += serious(page, f"{stop.name} narrow", ALL)
     return found
 

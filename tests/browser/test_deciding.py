@@ -7,7 +7,8 @@ import re
 
 from playwright.sync_api import Page, expect
 
-from safehold.cases.model import CaseState, Verdict
+from safehold.cases.model import CaseState
+from safehold.policy.model import Verdict
 from tests.browser.window import House, look
 
 

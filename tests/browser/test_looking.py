@@ -11,7 +11,8 @@ import pytest
 from playwright.sync_api import Page, Request, expect
 
 from safehold.audit.model import Event
-from safehold.cases.model import Case, Verdict
+from safehold.cases.model import Case
+from safehold.policy.model import Verdict
 from safehold.testing.console_tour import waiting
 from tests.browser.window import House, is_still, look
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import expect
 
-from safehold.cases.model import Verdict
+from safehold.policy.model import Verdict
 from tests.browser.window import House
 
 PAGES = {

@@ -6,7 +6,8 @@ from typing import Any
 
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Response, expect
 
-from safehold.cases.model import Case, CaseState, Verdict
+from safehold.cases.model import Case, CaseState
+from safehold.policy.model import Verdict
 from safehold.testing.console_site import Site
 from safehold.testing.console_tour import waiting
 

@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from safehold.cases.model import Case, CaseState, Queue, Verdict
+from safehold.cases.model import Case, CaseState, Queue
 from safehold.cases.review.model import ProposalState, QueueFilter
+from safehold.policy.model import Verdict
 
 if TYPE_CHECKING:
     from safehold.testing.console_site import Site
