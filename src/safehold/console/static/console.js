@@ -187,7 +187,8 @@ function tables() {
     const heads = [...table.querySelectorAll("thead th")].map((head) => head.textContent?.trim());
     for (const row of table.querySelectorAll("tbody tr")) {
       [...row.children].forEach((cell, place) => {
-        if (cell instanceof HTMLElement && heads[place] && !cell.dataset.label) {
+        const filled = cell.textContent?.trim() || cell.firstElementChild;
+        if (cell instanceof HTMLElement && filled && heads[place] && !cell.dataset.label) {
           cell.dataset.label = heads[place];
         }
       });
