@@ -8,6 +8,8 @@ from functools import partial
 
 from safehold.cases.records import Records
 from safehold.users.model import SessionError, SignInError
+from safehold.users.roles import Role
+from safehold.users.service import LastAdminError
 from tests.users.house import ADDRESS, HERE, OPTIONS, PASSWORD, REVIEWER, House
 
 THREADS = 4
@@ -91,6 +93,25 @@ def test_ending_all_sessions_leaves_none_that_was_just_rising(records: Records) 
 
     at_once(race)
     assert house.sessions(alex) == []
+
+
+def test_admins_who_let_one_another_go_leave_one(records: Records) -> None:
+    house = House(records=records)
+    admins = [house.add(f"admin-{number}", frozenset({Role.ADMIN})) for number in range(THREADS)]
+
+    def race(number: int) -> None:
+        after, by = admins[(number + 1) % THREADS], f"user:{admins[number].user_id}"
+        try:
+            if number % 2:
+                house.users.set_roles(after.user_id, frozenset({Role.AUDITOR}), by)
+            else:
+                house.users.disable(after.user_id, by)
+        except LastAdminError:
+            raise SessionError from None
+
+    assert at_once(race) == ["in"] * (THREADS - 1) + ["session"]
+    left = [user for user in house.users.users() if Role.ADMIN in user.roles]
+    assert [user.disabled is None for user in left].count(True) == 1
 
 
 def test_the_whole_way_over_each_store(records: Records) -> None:

@@ -17,7 +17,7 @@ from safehold.users.model import (
     UserNameError,
 )
 from safehold.users.roles import Role, RolesError
-from safehold.users.service import OidcLinkError, PreferencesError
+from safehold.users.service import LastAdminError, OidcLinkError, PreferencesError
 from tests.users.house import ADDRESS, HERE, OPTIONS, PASSWORD, REVIEWER, T0, House
 
 ADMIN = frozenset({Role.ADMIN})
@@ -125,6 +125,26 @@ def test_nobody_changes_their_own_roles(house: House) -> None:
     with pytest.raises(RolesError):
         house.users.set_roles(admin.user_id, REVIEWER, f"user:{admin.user_id}")
     assert house.changed(admin).roles == ADMIN
+
+
+def test_the_last_admin_who_can_sign_in_stays(house: House) -> None:
+    ada = house.add("ada", ADMIN)
+    house.users.add("eve", ADMIN, BY)  # has not set up: nobody who could help
+    for leave in (
+        lambda: house.users.disable(ada.user_id, "operator"),
+        lambda: house.users.set_roles(ada.user_id, REVIEWER, "operator"),
+    ):
+        with pytest.raises(LastAdminError):
+            leave()
+    assert house.changed(ada) == ada
+    assert house.users.set_roles(ada.user_id, ADMIN | {Role.AUDITOR}, BY).roles > ADMIN
+    mallory = house.add("mallory", ADMIN)
+    house.users.disable(ada.user_id, BY)
+    house.users.disable(ada.user_id, BY)
+    with pytest.raises(LastAdminError):
+        house.users.disable(mallory.user_id, BY)
+    house.users.enable(ada.user_id, BY)
+    house.users.set_roles(mallory.user_id, REVIEWER, BY)
 
 
 def test_disabling_and_enabling(house: House, alex: User) -> None:

@@ -43,6 +43,14 @@ class LastFactorError(UsageError):
     default_hint = "Add another one first."
 
 
+class LastAdminError(UsageError):
+    """The last admin who can sign in, who stays one."""
+
+    code = "last_admin"
+    default_message = "This is the last admin who can sign in."
+    default_hint = "Make somebody else an admin first, and have them set up their account."
+
+
 class OidcLinkError(UsageError):
     """An identity that cannot be linked to this user."""
 
@@ -120,6 +128,7 @@ class UserService:
 
         Raises:
             RolesError: nobody has these together, or somebody would change their own.
+            LastAdminError: no other admin could sign in.
         """
         check_roles(roles)
         if by == f"user:{user_id}":
@@ -127,6 +136,8 @@ class UserService:
         with self._changes() as transaction:
             before = _required(transaction.users, user_id)
             after = dataclasses.replace(before, roles=roles)
+            if Role.ADMIN not in roles:
+                _leave_an_admin(transaction.users, before)
             if roles != before.roles:
                 transaction.users.update(after)
                 ended = transaction.users.end_sessions(user_id)
@@ -138,10 +149,15 @@ class UserService:
         return after
 
     def disable(self, user_id: UserId, by: str) -> None:
-        """Let a user sign in no more; their sessions end."""
+        """Let a user sign in no more; their sessions end.
+
+        Raises:
+            LastAdminError: no other admin could sign in.
+        """
         now = self._clock.now()
         with self._changes() as transaction:
             user = _required(transaction.users, user_id)
+            _leave_an_admin(transaction.users, user)
             if user.disabled is None:
                 transaction.users.update(dataclasses.replace(user, disabled=now))
                 ended = transaction.users.end_sessions(user_id)
@@ -281,6 +297,20 @@ class UserService:
 def _required(users: UserStore, user_id: UserId) -> User:
     """A user, held for writing."""
     return _known(users.user(user_id, lock=True))
+
+
+def _leave_an_admin(users: UserStore, leaving: User) -> None:
+    """Refuse to let the last admin go. Raises `LastAdminError`.
+
+    Two who let one another go at the same moment come one after the other: the log is held.
+    """
+    if Role.ADMIN not in leaving.roles or leaving.disabled is not None:
+        return
+    for other in users.users():
+        able = other.disabled is None and (other.totp is not None or users.passkeys(other.user_id))
+        if other.user_id != leaving.user_id and Role.ADMIN in other.roles and able:
+            return
+    raise LastAdminError
 
 
 def _known(user: User | None) -> User:

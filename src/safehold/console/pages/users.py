@@ -15,14 +15,15 @@ from safehold.console.errors import FormError
 from safehold.console.pages.account import actor
 from safehold.console.pages.enrolment import UNPROCESSABLE
 from safehold.console.visit import Reply, Route, Visit
+from safehold.errors import SafeholdError
 from safehold.ids import UserId
 from safehold.users.model import User, UserExistsError, UserNameError
 from safehold.users.roles import APART, Permission, Role, RolesError
+from safehold.users.service import LastAdminError
 
 SIGNED_IN = "user.signed_in"
 """The audit event of a sign-in."""
 
-LAST_ADMIN = mark("You are the last admin who can sign in. Make somebody else an admin first.")
 NO_ROLE = mark("Choose at least one role.")
 OWN_RESET = mark("Your own account is reset by another admin, or by the command line.")
 
@@ -104,16 +105,13 @@ def _one(visit: Visit, user: User, status: int = 200, **values: Any) -> Reply:
 
 
 def user_roles(visit: Visit) -> Reply:
-    """Change roles; what does not go together is refused and explained, and one's own are too.
-
-    So there is always an admin left: whoever takes the role from others keeps it.
-    """
+    """Change roles; what does not go together is refused and explained, and one's own are too."""
     user, given = _wanted(visit), _given_roles(visit)
     if not given:
         return _refused(visit, user, "roles", visit.text(NO_ROLE), given)
     try:
         visit.parts.users.set_roles(user.user_id, given, actor(visit))
-    except RolesError as error:
+    except (RolesError, LastAdminError) as error:
         return _refused(visit, user, "roles", _said(visit, error), given)
     return _done(visit, user, "roles_changed")
 
@@ -129,9 +127,10 @@ def user_reset(visit: Visit) -> Reply:
 def user_disable(visit: Visit) -> Reply:
     """Somebody can no longer sign in; their sessions end."""
     user = _wanted(visit)
-    if _is_last_admin(visit, user):
-        return _refused(visit, user, "access", visit.text(LAST_ADMIN), user.roles)
-    visit.parts.users.disable(user.user_id, actor(visit))
+    try:
+        visit.parts.users.disable(user.user_id, actor(visit))
+    except LastAdminError as error:
+        return _refused(visit, user, "access", _said(visit, error), user.roles)
     if user.user_id == visit.me.user_id:
         return visit.redirect(visit.url("sign_in", done="signed_out"))
     return _done(visit, user, "user_disabled")
@@ -177,16 +176,6 @@ def _state(visit: Visit, user: User) -> str:
     return state(user, len(visit.parts.users.passkeys(user.user_id)))
 
 
-def _is_last_admin(visit: Visit, user: User) -> bool:
-    """Whether a user is the one admin left who can sign in."""
-    admins = [
-        each.user_id
-        for each in visit.parts.users.users()
-        if Role.ADMIN in each.roles and _state(visit, each) == "active"
-    ]
-    return admins == [user.user_id]
-
-
 def _wanted(visit: Visit) -> User:
     return visit.parts.users.user(UserId(visit.path["user_id"]))
 
@@ -202,7 +191,7 @@ def _refused(visit: Visit, user: User, field: str, text: str, given: frozenset[R
     return _one(visit, user, UNPROCESSABLE, errors={field: text}, focus=field, given=given)
 
 
-def _said(visit: Visit, error: UserNameError | UserExistsError | RolesError) -> str:
+def _said(visit: Visit, error: SafeholdError) -> str:
     return f"{visit.text(error.message)} {visit.text(error.hint)}".strip()
 
 
