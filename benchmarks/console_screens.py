@@ -75,9 +75,7 @@ def walk(
             "base_url": site.origin,
             "reduced_motion": "reduce",
         }
-        window = browser.new_context(
-            **options, **FORMS[form], storage_state=kept, reduced_motion="reduce"
-        )
+        window = browser.new_context(**options, **FORMS[form], storage_state=kept)
         page = window.new_page()
         for stop in stops:
             page.goto(stop.address)
@@ -85,6 +83,8 @@ def walk(
                 page.locator("form[action$='/take'] button").click()
                 page.locator(".case-look-button").first.click()
                 page.locator("#look-picture img[src]").wait_for()
+                # A window that changes its size loses the focus, and with it the preview.
+                shot(page, chosen.out / f"{name}-look-{form}.png", whole=False)
                 page.locator("summary[data-key=c]").click()
             shot(page, chosen.out / f"{name or 'nobody'}-{stop.name}-{form}.png")
         window.close()
@@ -101,9 +101,9 @@ def sign_in(site: Site, page: Page, name: str) -> None:
     page.locator("form[action='/sign-out'] button").wait_for()
 
 
-def shot(page: Page, file: Path) -> None:
-    """The whole page as a PNG file."""
-    page.screenshot(path=file, full_page=True, animations="disabled")
+def shot(page: Page, file: Path, *, whole: bool = True) -> None:
+    """The page, or what is seen of it, as a PNG file."""
+    page.screenshot(path=file, full_page=whole, animations="disabled")
 
 
 if __name__ == "__main__":
