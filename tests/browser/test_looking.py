@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import pytest
-from playwright.sync_api import Page, Request, Route, expect
+from playwright.sync_api import Page, Request, expect
 
 from safehold.audit.model import Event
 from safehold.cases.model import Case
@@ -182,29 +182,6 @@ def test_each_view_and_its_length_is_in_the_audit_log(looking: Looking) -> None:
     assert ended.draft.data["seconds"] == 7
     assert looking.last().viewed_whole
     assert {one.draft.data["view"] for one in looking.events()} == {opened.draft.data["view"]}
-
-
-def test_a_sharp_still_that_was_let_go_before_it_came_was_not_viewed(looking: Looking) -> None:
-    page = looking.page
-    looking.look()
-
-    made: list[bool] = []
-
-    def made_and_kept_back(route: Route) -> None:
-        made.append(route.fetch().ok)
-
-    page.route("**/stills/*level=grey*", made_and_kept_back)
-    page.keyboard.down("Space")
-    while not made:
-        page.wait_for_timeout(20)
-    assert made == [True]
-    with page.expect_response("**/end/script"):
-        page.keyboard.up("Space")
-        page.keyboard.press("Escape")
-    looking.hidden()
-    assert looking.last().sharp == {0}, "it was made"
-    assert not looking.last().viewed_whole
-    page.unroute_all(behavior="wait")
 
 
 def test_it_hides_itself_when_its_time_is_over(looking: Looking) -> None:
