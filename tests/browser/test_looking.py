@@ -17,14 +17,6 @@ from safehold.policy.model import Verdict
 from safehold.testing.console_tour import waiting
 from tests.browser.window import House, is_still, look
 
-WIDTH = """
-async () => {
-  const image = document.querySelector('#look-picture img');
-  await image.decode();
-  return image.naturalWidth;
-}
-"""
-
 IMAGE = """
 address => new Promise(done => {
   const image = new Image();
@@ -79,7 +71,9 @@ class Looking:
 
     def width(self) -> int:
         """How wide the preview is in its own pixels."""
-        width: int = self.page.evaluate(WIDTH)
+        picture = self.page.locator("#look-picture img")
+        expect(picture).to_have_js_property("complete", True)
+        width: int = picture.evaluate("image => image.naturalWidth")
         return width
 
     def events(self) -> list[Event]:

@@ -111,7 +111,7 @@ def look(page: Page) -> None:
     page.locator(".case-look-button").first.click()
     expect(page.locator("#look-said")).to_contain_text("A blurred preview is shown.")
     expect(page.get_by_role("img", name="Preview, blurred")).to_be_visible()
-    page.evaluate("document.querySelector('#look-picture img').decode()")
+    expect(page.locator("#look-picture img")).to_have_js_property("complete", True)
 
 
 def is_still(response: Response) -> bool:
