@@ -19,8 +19,8 @@ from safehold.ids import ListName, ServerId, ServiceId
 from safehold.intake.model import Answer
 from safehold.outbound.client import Outbound
 from safehold.policy.model import Verdict
-from safehold.runtime.service import ServiceRuntime
 from safehold.runtime.log import Log, json_log
+from safehold.runtime.service import ServiceRuntime
 from safehold.server.ports import Door, ServerParts
 
 _UNREAD = bytes(16)

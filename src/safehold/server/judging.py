@@ -19,10 +19,10 @@ from safehold.ids import ListName
 from safehold.intake.model import Answer, Submission
 from safehold.policy.model import PolicyOptions, Reason
 from safehold.policy.surfaces import SurfaceOptions
+from safehold.runtime.log import Log
 from safehold.screening import Examination, Rules, Screened
 from safehold.server.errors import EndingError, ListsUnavailableError
 from safehold.server.lists import ListWatch, OpenLists
-from safehold.runtime.log import Log
 
 LARGEST_BATCH = 64
 

@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING
 from safehold.errors import SafeholdError
 from safehold.hashing.model import PDQ_BYTES, ExactDigests, Orientation, VariantDigests
 from safehold.lists.model import ListInfo
+from safehold.runtime.log import Log
 from safehold.screening import Examination, Screening
 from safehold.server.errors import ListsUnavailableError
-from safehold.runtime.log import Log
 from safehold.server.ports import ListSource
 
 if TYPE_CHECKING:

@@ -28,8 +28,8 @@ from safehold.media.sandbox.pool import WorkerPool
 from safehold.outbox.model import Alarm
 from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import Surfaces
-from safehold.screening import Screening
 from safehold.runtime.log import Log
+from safehold.screening import Screening
 
 if TYPE_CHECKING:
     from safehold.matching.snapshot import Snapshot

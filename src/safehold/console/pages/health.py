@@ -44,7 +44,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "space_good": mark("{free} MiB are free; {least} MiB must be."),
         "space_low": mark("Only {free} MiB are free; {least} MiB must be."),
         "space_full": mark("{free} MiB are free and {least} MiB must be: nothing can be held."),
-        "faults_held": mark("Held for faults alone: {cases}. {share} % of the room is taken."),
+        "faults_held": mark("Held for faults alone: {cases}; {share} % of the room is taken."),
         "faults_full": mark("Held for faults alone: {cases}. No more are taken."),
         "officers_known": mark("Evidence is locked to so many officers: {number}."),
         "officers_none": mark("There is none, so nothing can be held."),
