@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import html
+import re
 from typing import Any
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.cases.review.model import ReviewOptions, View
-from safehold.console.pages.preferences import bounds, preferences_of
+from safehold.console.pages.preferences import bounds, is_laxer, preferences_of
 from safehold.ids import EvidenceId, ViewId
 from safehold.users.model import Preferences
 from safehold.users.roles import Role
@@ -301,3 +304,76 @@ def test_a_stranger_has_none(people: People) -> None:
     form: dict[str, Any] = {"language": "fr"}
     assert person.get("/account").headers["location"] == "/sign-in?next=%2Faccount"
     assert person.post("/account/preferences", form).headers["location"] == "/sign-in"
+
+
+def hidden(page: httpx.Response) -> dict[str, str]:
+    """The fields that are sent again, without the token."""
+    found = re.findall(r'<input type="hidden" name="([^"]*)" value="([^"]*)">', page.text)
+    return {name: html.unescape(value) for name, value in found if name != "csrf"}
+
+
+def test_laxer_bounds_ask_who_is_there(people: People, member: Member) -> None:
+    person = member.person
+    person.post("/account/preferences", STRICT)
+    people.house.clock.advance(dt.timedelta(minutes=11))
+    stricter = STRICT | {"language": "en", "side": "200", "pause_minutes": "60"}
+    assert person.post("/account/preferences", stricter).status_code == 303
+    token = person.token
+    wanted = stricter | {"side": "", "language": "fr"}
+    page = person.post("/account/preferences", wanted)
+    assert page.status_code == 403 and 'action="/account/preferences"' in page.text
+    assert hidden(page) == wanted
+    assert preferences(people).side == 200 and person.token == token
+    page = person.post("/account/preferences", hidden(page) | {"present": "a guess"})
+    assert page.status_code == 422 and "present password" in error_of(page, "present")
+    assert hidden(page) == wanted and "a guess" not in page.text
+    done = person.post("/account/preferences", hidden(page) | {"present": PASSWORD})
+    assert done.headers["location"] == "/account?done=saved"
+    assert person.token not in ("", token)
+    assert person.follow(done).status_code == 200
+    assert preferences(people) == Preferences("fr", False, False, 0, 40, 8, 5, 60)
+
+
+def test_a_session_that_was_left_open_changes_no_factor(people: People, member: Member) -> None:
+    person = member.person
+    person.get("/account/passkey")
+    made = security_key().create(person.script("/account/passkey/options").text)
+    person.post("/account/passkey", {"response": made, "label": "blue"})
+    named = field(person.get("/account"), "passkey")["value"]
+    people.house.clock.advance(dt.timedelta(minutes=11))
+
+    forms: tuple[tuple[str, dict[str, str]], ...] = (
+        ("/account/totp", {}),
+        ("/account/totp/remove", {}),
+        ("/account/passkey/remove", {"passkey": named}),
+    )
+    for address, form in forms:
+        page = person.post(address, form)
+        assert page.status_code == 403 and f'action="{address}"' in page.text, address
+        assert hidden(page) == form and "A2" not in page.text
+    page = person.get("/account/passkey")
+    assert page.status_code == 403 and "data-passkey" not in page.text
+    refused = person.script("/account/passkey/options")
+    assert refused.status_code == 403 and refused.json()["code"] == "confirm"
+    user = people.users.named("amira")
+    assert user.totp is not None and len(people.users.passkeys(user.user_id)) == 1
+
+    done = person.post("/account/confirm", hidden(page) | {"present": PASSWORD})
+    assert done.headers["location"] == "/account/passkey"
+    assert "data-passkey" in person.follow(done).text
+    assert person.post("/account/passkey/remove", {"passkey": named}).status_code == 303
+    assert not people.users.passkeys(user.user_id)
+    outside = {"next": "//elsewhere.example", "present": PASSWORD}
+    assert person.post("/account/confirm", outside).headers["location"] == "/account"
+
+
+@given(
+    st.builds(Preferences, colour=st.booleans(), sharpen=st.booleans(), side=st.integers(0, 900)),
+    st.builds(Preferences, colour=st.booleans(), sharpen=st.booleans(), side=st.integers(0, 900)),
+)
+def test_one_of_two_that_differ_is_laxer(one: Preferences, other: Preferences) -> None:
+    def seen(own: Preferences) -> tuple[bool, bool, int]:
+        return own.colour, own.sharpen, min(own.side or HOUSE.side, HOUSE.side)
+
+    laxer = is_laxer(one, other, HOUSE)
+    assert laxer == any(a > b for a, b in zip(seen(one), seen(other), strict=True))

@@ -24,6 +24,7 @@ OWN = {
     "account",
     "account_preferences",
     "account_password",
+    "account_confirm",
     "account_totp",
     "account_totp_confirm",
     "account_totp_remove",

@@ -13,6 +13,7 @@ from functools import partial
 import pytest
 
 from safehold.users.model import (
+    ConfirmError,
     PasswordError,
     SessionError,
     SignInError,
@@ -94,9 +95,9 @@ def test_what_is_stored_opens_nothing(house: House, alex: User) -> None:
 # Set-up codes
 
 
-def test_a_code_is_used_once_and_not_after_its_time(house: House) -> None:
+def test_a_code_sets_up_once_and_not_after_its_time(house: House) -> None:
     user, code = house.users.add("alex", REVIEWER, "operator")
-    house.sign_in.setup(code, HERE, ADDRESS)
+    house.set_up(user, code)
     with pytest.raises(SignInError):
         house.sign_in.setup(code, HERE, ADDRESS)
     late = house.users.reset(user.user_id, "operator")
@@ -117,10 +118,24 @@ def test_what_is_no_code_is_refused(house: House, alex: User, code: str) -> None
         house.sign_in.setup(code, HERE, ADDRESS)
 
 
-def test_two_that_use_a_code_at_once(house: House) -> None:
+def test_who_broke_off_goes_on_with_the_same_code(house: House) -> None:
     user, code = house.users.add("alex", REVIEWER, "operator")
-    outcomes = at_once(4, lambda _: house.sign_in.setup(code, HERE, ADDRESS))
-    assert sorted(map(bool, outcomes)) == [False, False, False, True]
+    first = house.sign_in.setup(code, HERE, ADDRESS)
+    house.sign_in.set_password(first, HERE, "a kettle that was forgotten")
+    house.wait(hours=2)
+    token = house.sign_in.setup(code, THERE, ADDRESS)
+    house.sign_in.sign_out(token)
+    house.set_up(user, code)
+    assert house.changed(user).setup is None
+    assert [session.stage for session in house.sessions(user)] == [Stage.FULL]
+    house.wait(seconds=30)
+    assert house.enter(user)
+
+
+def test_two_that_use_a_code_at_once(house: House) -> None:
+    """The last goes on; two never set up one account side by side."""
+    user, code = house.users.add("alex", REVIEWER, "operator")
+    at_once(4, lambda _: house.sign_in.setup(code, HERE, ADDRESS))
     assert len(house.sessions(user)) == 1
 
 
@@ -132,7 +147,7 @@ def test_a_disabled_user_does_not_set_up(house: House) -> None:
 
 
 def test_a_password_alone_enrols_no_factor(house: House) -> None:
-    """Somebody who broke off while setting up needs a new code: the password is not enough."""
+    """Somebody who broke off while setting up needs the code: the password is not enough."""
     user, code = house.users.add("alex", REVIEWER, "operator")
     token = house.sign_in.setup(code, HERE, ADDRESS)
     with pytest.raises(PasswordError):
@@ -247,12 +262,45 @@ def test_a_new_token_makes_no_session_longer(house: House, alex: User) -> None:
     ends = house.sign_in.session(token, HERE)[1].expires
     for _ in range(3):
         house.wait(minutes=20)
+        token = house.sign_in.confirm(token, HERE, PASSWORD)
         token = house.enrol(token, alex)
     assert house.sign_in.session(token, HERE)[1].expires == ends == ends_of(T0)
 
 
 def ends_of(begun: dt.datetime) -> dt.datetime:
     return begun + dt.timedelta(hours=OPTIONS.session_hours, seconds=30)
+
+
+def test_an_open_session_alone_enrols_no_factor(house: House, alex: User) -> None:
+    """A stolen one must not become somebody else's for good."""
+    token, sign_in = house.enter(alex), house.sign_in
+    assert sign_in.begin_totp(token, HERE).secret
+    house.wait(minutes=10)
+    assert sign_in.session(token, HERE)
+    for begin in (sign_in.begin_totp, sign_in.register_options):
+        with pytest.raises(ConfirmError):
+            begin(token, HERE)
+    with pytest.raises(SignInError):
+        sign_in.confirm(token, HERE, "a guess")
+    with pytest.raises(ConfirmError):
+        sign_in.begin_totp(token, HERE)
+    assert house.changed(alex).failures == 1
+
+    confirmed = sign_in.confirm(token, HERE, PASSWORD)
+    with pytest.raises(SessionError):  # a copy of the token does not ride on it
+        sign_in.session(token, HERE)
+    assert sign_in.register_options(confirmed, HERE)
+    enrolled = house.enrol(confirmed, alex)
+    house.wait(minutes=10)
+    with pytest.raises(ConfirmError):  # a new token alone shows nobody again
+        sign_in.begin_totp(enrolled, HERE)
+    assert house.kinds(alex)[-3:] == ["sign_in_failed", "confirmed", "factor_added"]
+
+
+def test_only_a_full_session_is_confirmed(house: House, alex: User) -> None:
+    first = house.first(alex)
+    with pytest.raises(SessionError):
+        house.sign_in.confirm(first, HERE, PASSWORD)
 
 
 def test_a_stolen_token_ends_the_session(house: House, alex: User) -> None:

@@ -76,6 +76,7 @@ EVENTS: Mapping[str, str] = {
     "user.setup_begun": mark("Account set-up begun"),
     "user.password_set": mark("Password set"),
     "user.password_changed": mark("Password changed"),
+    "user.confirmed": mark("Confirmed who is there"),
     "user.factor_added": mark("Second factor added"),
     "user.factor_removed": mark("Second factor removed"),
     "user.oidc_linked": mark("Linked to the identity provider"),

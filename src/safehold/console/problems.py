@@ -35,6 +35,7 @@ from safehold.console.visit import Reply, Visit
 from safehold.custodian.interface import CustodianAwayError, NoViewError, PreviewError
 from safehold.errors import SafeholdError
 from safehold.users.model import (
+    ConfirmError,
     SessionError,
     SignInError,
     SignInWaitError,
@@ -49,6 +50,7 @@ STATUSES: Mapping[type[SafeholdError], int] = {
     MethodError: 405,
     ForbiddenError: 403,
     CsrfError: 403,
+    ConfirmError: 403,
     BodyTooLargeError: 413,
     BodyTimeoutError: 408,
     MediaTypeError: 415,

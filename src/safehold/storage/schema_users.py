@@ -58,6 +58,7 @@ sessions = sa.Table(
     sa.Column("expires", UtcDateTime, nullable=False),
     sa.Column("client", sa.LargeBinary, nullable=False),
     sa.Column("challenge", sa.LargeBinary, nullable=False),
+    sa.Column("confirmed", UtcDateTime, nullable=True),
     sa.CheckConstraint("length(token_hash) = 32", name="sessions_token_hash"),
     sa.CheckConstraint("stage IN ('factor', 'setup', 'full')", name="sessions_stage"),
     sa.Index("sessions_user", "user_id", "created", "token_hash"),

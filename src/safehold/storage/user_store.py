@@ -287,4 +287,5 @@ def _session(row: sa.Row[Any]) -> Session:
         expires=row.expires,
         client=bytes(row.client),
         challenge=bytes(row.challenge),
+        confirmed=row.confirmed,
     )

@@ -77,15 +77,20 @@ class SessionDesk:
         users.add_session(self._rules.begin(token, user_id, stage, client, now))
         return token
 
-    def renew(self, users: UserStore, session: Session, now: dt.datetime) -> str:
+    def renew(
+        self, users: UserStore, session: Session, now: dt.datetime, *, confirmed: bool = False
+    ) -> str:
         """Put a full session with a token of its own in the place of a session; the token.
 
-        One that was full already ends when it would have ended.
+        One that was full already ends when it would have ended. `confirmed`: its user has just
+        shown who is there.
         """
         token = make_token(self._random_bytes)
         full = self._rules.begin(token, session.user_id, Stage.FULL, session.client, now)
         if session.stage is Stage.FULL:
             full = dataclasses.replace(full, created=session.created, expires=session.expires)
+            if not confirmed:
+                full = dataclasses.replace(full, confirmed=session.confirmed)
         users.end_session(session.token_hash)
         users.add_session(full)
         return token

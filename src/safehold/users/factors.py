@@ -11,7 +11,15 @@ from safehold.clock import Clock
 from safehold.users.desk import SessionDesk
 from safehold.users.events import user_event
 from safehold.users.lockout import Lockout, forgiven
-from safehold.users.model import Passkey, PasswordError, Session, SignInError, Stage, User
+from safehold.users.model import (
+    ConfirmError,
+    Passkey,
+    PasswordError,
+    Session,
+    SignInError,
+    Stage,
+    User,
+)
 from safehold.users.passkeys import (
     CHALLENGE_BYTES,
     MOST,
@@ -21,6 +29,7 @@ from safehold.users.passkeys import (
 )
 from safehold.users.records import UserRecords, UserTransaction
 from safehold.users.sealing import Sealer
+from safehold.users.sessions import is_confirmed
 from safehold.users.totp import TotpEnrolment, enrolment, matching_step, new_secret
 
 _TOTP = "totp"
@@ -68,7 +77,7 @@ class Factors:
         now = self._parts.clock.now()
         secret = new_secret(self._parts.random_bytes)
         with self._parts.records.write() as transaction:
-            user, session = self._enrolling(transaction, token, client, now)
+            user, session = self._beginning(transaction, token, client, now)
             self._desk.put(transaction.users, session, _TOTP, secret, now)
         return enrolment(secret, user.name)
 
@@ -145,7 +154,7 @@ class Factors:
         now = self._parts.clock.now()
         challenge = self._parts.random_bytes(CHALLENGE_BYTES)
         with self._parts.records.write() as transaction:
-            user, session = self._enrolling(transaction, token, client, now)
+            user, session = self._beginning(transaction, token, client, now)
             there = transaction.users.passkeys(user.user_id)
             options = self._parts.party.registration(user, there, challenge)
             self._desk.put(transaction.users, session, _REGISTER, challenge, now)
@@ -193,6 +202,15 @@ class Factors:
             raise PasswordError("Set a password first.")
         return user, session
 
+    def _beginning(
+        self, transaction: UserTransaction, token: str, client: bytes, now: dt.datetime
+    ) -> tuple[User, Session]:
+        """Who may begin to enrol a factor. What was begun so may be ended a few minutes later."""
+        user, session = self._enrolling(transaction, token, client, now)
+        if session.stage is Stage.FULL and not is_confirmed(session, now):
+            raise ConfirmError
+        return user, session
+
     def _trying(
         self, transaction: UserTransaction, token: str, client: bytes, now: dt.datetime
     ) -> tuple[User, Session]:
@@ -219,7 +237,9 @@ class Factors:
     ) -> str:
         """Let somebody in, or give them a new token where they are; the token."""
         if session.stage is not Stage.FULL:
-            transaction.users.update(forgiven(user))
+            # A set-up code is spent once the account is set up.
+            done = dataclasses.replace(forgiven(user), setup=None, setup_until=None)
+            transaction.users.update(done)
             event = user_event("user.signed_in", user.user_id, now, factor=factor)
             transaction.audit.append([event])
         return self._desk.renew(transaction.users, session, now)

@@ -58,7 +58,7 @@ class User:
         password: argon2id in PHC form; empty until it was set.
         totp: the sealed secret of TOTP, or None.
         totp_step: number of the last time step whose code was taken; a code is taken once.
-        setup: SHA-256 of the one-time set-up code, or None once it was used.
+        setup: SHA-256 of the one-time set-up code, or None once the account was set up with it.
         setup_until: until when that code is taken.
         failures: sign-ins that failed since the last that did not.
         locked_until: until when none is tried (backoff), or None.
@@ -129,6 +129,8 @@ class Session:
         client: keyed digest (16 bytes) of what it is bound to (browser and address).
         challenge: of a passkey call or an enrolment that is under way, sealed as `User.totp`
             is; empty for none.
+        confirmed: when the password or a second factor was last asked for and shown; None
+            before the last stage.
     """
 
     token_hash: bytes = field(repr=False)
@@ -139,6 +141,7 @@ class Session:
     expires: dt.datetime
     client: bytes = field(repr=False)
     challenge: bytes = field(default=b"", repr=False)
+    confirmed: dt.datetime | None = None
 
 
 class UserNameError(UsageError):
@@ -196,6 +199,14 @@ class SessionError(SafeholdError):
 
     code = "session"
     default_message = "Please sign in."
+
+
+class ConfirmError(SafeholdError):
+    """Something for which it is to be confirmed first who is there."""
+
+    code = "confirm"
+    default_message = "Please confirm first that it is you."
+    default_hint = "Load the page again."
 
 
 def user_name(text: str) -> str:

@@ -18,6 +18,8 @@ from safehold.users.model import Session, Stage
 from safehold.users.options import SignInOptions
 
 TOKEN_BYTES = 32
+CONFIRMED = dt.timedelta(minutes=10)
+"""For how long somebody who has shown who they are is not asked again."""
 SEEN_SECONDS = 60
 """How often at most it is written that a session was used."""
 _LONGEST_TOKEN = 64
@@ -84,6 +86,7 @@ class SessionRules:
             seen=now,
             expires=now + lasts[stage],
             client=client,
+            confirmed=now if stage is Stage.FULL else None,
         )
 
     def is_live(self, session: Session, now: dt.datetime) -> bool:
@@ -93,6 +96,14 @@ class SessionRules:
     def is_to_be_seen(self, session: Session, now: dt.datetime) -> bool:
         """Whether it is time to write that a session was used."""
         return now - session.seen >= dt.timedelta(seconds=SEEN_SECONDS)
+
+
+def is_confirmed(session: Session, now: dt.datetime) -> bool:
+    """Whether its user has shown a moment ago who is there: an open session may be a stolen one.
+
+    Then second factors may be added and removed, and one's own bounds on looking be loosened.
+    """
+    return session.confirmed is not None and now - session.confirmed < CONFIRMED
 
 
 def is_bound_to(session: Session, client: bytes) -> bool:

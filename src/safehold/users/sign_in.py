@@ -143,7 +143,10 @@ class SignIn:
         return settled(outcome)
 
     def setup(self, code: str, client: bytes, address: str) -> str:
-        """Use a set-up code, once; the token of a session in which password and factor are set.
+        """Use a set-up code; the token of a session in which password and factor are set.
+
+        The code is taken again until the account is set up or its time is over, so who broke off
+        can go on; what was begun with it before ends.
 
         Raises:
             SignInError, SignInWaitError: as `password`.
@@ -159,7 +162,6 @@ class SignIn:
             if hashed is None or user is None or not _takes_code(user, hashed, now):
                 outcome: str | SignInError = self._lockout.failed_address(users, address, now)
             else:
-                users.update(dataclasses.replace(user, setup=None, setup_until=None))
                 users.end_sessions(user.user_id)
                 transaction.audit.append([user_event("user.setup_begun", user.user_id, now)])
                 outcome = self._desk.begin(users, user.user_id, Stage.SETUP, client, now)
@@ -209,14 +211,28 @@ class SignIn:
         """
         user, _ = self.session(token, client)
         check_password(new, user.name)
+        return self._shown_again(token, client, old, new)
+
+    def confirm(self, token: str, client: bytes, password: str) -> str:
+        """Show once more who is there; a new token, so that a copy of the old one opens nothing.
+
+        Raises:
+            SignInError, SignInWaitError: the password is wrong, or too much has failed.
+            SessionError: there is no full session.
+        """
+        return self._shown_again(token, client, password, "")
+
+    def _shown_again(self, token: str, client: bytes, password: str, new: str) -> str:
+        """Check the password within a full session, and put `new` in its place, if any."""
+        user, _ = self.session(token, client)
         now = self._clock.now()
         with self._records.read() as transaction:
             wait = self._lockout.wait_of(transaction.users, user.name, user, now)
         if wait is not None:
             raise wait
         stored = user.password
-        right = self._parts.passwords.verify(stored, old)
-        hashed = self._parts.passwords.hash(new) if right else ""
+        right = self._parts.passwords.verify(stored, password)
+        hashed = self._parts.passwords.hash(new) if right and new else ""
         now = self._clock.now()
         with self._records.write() as transaction:
             user, session = self._desk.held(transaction, token, client, _FULL, now)
@@ -228,11 +244,13 @@ class SignIn:
                     transaction, user, "password", now
                 )
             else:
-                transaction.users.update(dataclasses.replace(user, password=hashed))
-                ended = transaction.users.end_sessions(user.user_id, but=session.token_hash)
-                event = user_event("user.password_changed", user.user_id, now, sessions=ended)
+                event = user_event("user.confirmed", user.user_id, now)
+                if hashed:
+                    transaction.users.update(dataclasses.replace(user, password=hashed))
+                    ended = transaction.users.end_sessions(user.user_id, but=session.token_hash)
+                    event = user_event("user.password_changed", user.user_id, now, sessions=ended)
                 transaction.audit.append([event])
-                outcome = self._desk.renew(transaction.users, session, now)
+                outcome = self._desk.renew(transaction.users, session, now, confirmed=True)
         return settled(outcome)
 
     def begin_totp(self, token: str, client: bytes) -> TotpEnrolment:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from safehold.console.errors import FormError
+from safehold.console.pages.confirming import confirm, confirming
 from safehold.console.pages.enrolment import (
     UNPROCESSABLE,
     add_passkey,
@@ -19,9 +20,15 @@ from safehold.console.pages.enrolment import (
     enrol_totp,
     passkey_options,
 )
-from safehold.console.pages.preferences import bounds, language_of, preferences_of, shown
+from safehold.console.pages.preferences import (
+    bounds,
+    is_laxer,
+    language_of,
+    preferences_of,
+    shown,
+)
 from safehold.console.visit import Reply, Route, Visit
-from safehold.users.model import PasswordError, Session, SignInError
+from safehold.users.model import PasswordError, Preferences, Session, SignInError
 from safehold.users.roles import Permission
 from safehold.users.service import LastFactorError
 
@@ -99,6 +106,12 @@ def account_preferences(visit: Visit) -> Reply:
             chosen=chosen,
             numbers=numbers,
         )
+    if is_laxer(chosen, before, visit.parts.review):
+        return confirming(visit, lambda known: _kept(known, chosen))
+    return _kept(visit, chosen)
+
+
+def _kept(visit: Visit, chosen: Preferences) -> Reply:
     visit.parts.users.set_preferences(visit.me.user_id, chosen)
     return _done(visit, "saved")
 
@@ -133,7 +146,7 @@ def account_password(visit: Visit) -> Reply:
 
 def account_totp(visit: Visit) -> Reply:
     """Show a new secret for an authenticator app; it takes the old one's place once confirmed."""
-    return enrol_totp(visit, "account_totp.html")
+    return confirming(visit, lambda known: enrol_totp(known, "account_totp.html"))
 
 
 def account_totp_confirm(visit: Visit) -> Reply:
@@ -143,7 +156,12 @@ def account_totp_confirm(visit: Visit) -> Reply:
 
 def account_passkey(visit: Visit) -> Reply:
     """Let somebody register another passkey."""
-    return visit.page("account_passkey.html", errors={}, wait=0, focus="label", label="")
+    return confirming(
+        visit,
+        lambda known: known.page(
+            "account_passkey.html", errors={}, wait=0, focus="label", label=""
+        ),
+    )
 
 
 def account_passkey_options(visit: Visit) -> Reply:
@@ -179,6 +197,10 @@ def account_totp_remove(visit: Visit) -> Reply:
 
 
 def _removed(visit: Visit, code: str, remove: Callable[[], None]) -> Reply:
+    return confirming(visit, lambda known: _removed_by(known, code, remove))
+
+
+def _removed_by(visit: Visit, code: str, remove: Callable[[], None]) -> Reply:
     try:
         remove()
     except LastFactorError as error:
@@ -229,6 +251,7 @@ ROUTES: tuple[Route, ...] = (
     Route("GET", "/account", "account", _OWN, account),
     Route("POST", "/account/preferences", "account_preferences", _OWN, account_preferences),
     Route("POST", "/account/password", "account_password", _OWN, account_password),
+    Route("POST", "/account/confirm", "account_confirm", _OWN, confirm),
     Route("POST", "/account/totp", "account_totp", _OWN, account_totp),
     Route("POST", "/account/totp/confirm", "account_totp_confirm", _OWN, account_totp_confirm),
     Route("POST", "/account/totp/remove", "account_totp_remove", _OWN, account_totp_remove),

@@ -108,6 +108,22 @@ def preferences_of(
     return chosen, refused
 
 
+def is_laxer(chosen: Preferences, before: Preferences, house: ReviewOptions) -> bool:
+    """Whether a choice lets somebody look at more than the one before, as the house allows."""
+    if house.colour and chosen.colour and not before.colour:
+        return True
+    if chosen.sharpen and not before.sharpen:
+        return True
+    for name, bound in bounds(house).items():
+        stricter = max if bound.longer else min
+        was, now = (
+            stricter(getattr(each, name) or bound.house, bound.house) for each in (before, chosen)
+        )
+        if (now < was) if bound.longer else (now > was):
+            return True
+    return False
+
+
 def shown(preferences: Preferences) -> Mapping[str, str]:
     """The numbers as the form shows them; empty for the house's."""
     numbers = {
