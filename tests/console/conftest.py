@@ -154,17 +154,20 @@ class House:
         self.sign_in.found[token] = user, session
         return token
 
-    def browser(self, token: str = "", *, origin: str = ORIGIN) -> Browser:
-        """A browser, with a session's cookie or without."""
-        app = ConsoleApp(
+    def app(self) -> ConsoleApp:
+        """The console."""
+        return ConsoleApp(
             self.parts,
             Origins.of([ORIGIN]),
             json_log(self.log),
             self.routes,
             static=self.environment.static,
         )
+
+    def browser(self, token: str = "", *, origin: str = ORIGIN) -> Browser:
+        """A browser, with a session's cookie or without."""
         browser = Browser(
-            transport=InProcess(app, ADDRESS),
+            transport=InProcess(self.app(), ADDRESS),
             base_url=ORIGIN,
             headers={"User-Agent": BROWSER, "Origin": origin, "Sec-Fetch-Site": "same-origin"},
         )

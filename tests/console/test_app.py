@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 import io
+import threading
 from pathlib import Path
+from typing import Any, cast
+from urllib.parse import quote
 
+import httpx
 import pytest
 
 from safehold.cases.model import UnknownCaseError
@@ -18,7 +23,10 @@ from safehold.cases.review.model import (
     ViewRefusedError,
 )
 from safehold.config.house import ConsoleOptions
+from safehold.console.app import STRANGERS_THREADS, THREADS
+from safehold.console.bodies import read_form
 from safehold.console.dispatch import CSRF_FIELD
+from safehold.console.errors import FormError
 from safehold.console.pages import home
 from safehold.console.routing import RouteTable
 from safehold.console.static_files import StaticFiles
@@ -27,7 +35,7 @@ from safehold.custodian.interface import CustodianAwayError, PreviewError
 from safehold.errors import SafeholdError
 from safehold.users.model import SignInWaitError, Stage
 from safehold.users.roles import Permission, Role
-from tests.console.conftest import NOW, House, make_house
+from tests.console.conftest import NOW, ORIGIN, Browser, House, make_house
 
 
 def hello(visit: Visit) -> Reply:
@@ -240,7 +248,7 @@ def test_a_form_that_says_nothing_of_where_it_comes_from_is_refused(core: House)
 
 def test_forms_before_signing_in_have_a_token_too(core: House) -> None:
     browser = core.browser()
-    assert browser.post("/sign-in").status_code == 403
+    assert browser.post("/sign-in").headers["location"] == "/sign-in?done=too_late"
     browser = core.browser()
     browser.csrf = browser.get("/sign-in").text.split()[2]
     assert browser.cookies["safehold-form"]
@@ -250,7 +258,112 @@ def test_forms_before_signing_in_have_a_token_too(core: House) -> None:
     assert browser.cookies["safehold"] == "a-new-token"
     stolen = core.browser()
     stolen.csrf = browser.csrf
-    assert stolen.post("/sign-in").status_code == 403
+    assert stolen.post("/sign-in").headers["location"] == "/sign-in?done=too_late"
+    assert "safehold" not in stolen.cookies
+
+
+def test_a_form_of_signing_in_that_is_too_old_leads_to_where_its_sender_is(core: House) -> None:
+    def sent(browser: Browser, address: str, **form: str) -> str:
+        browser.csrf = "of another time"
+        answer = browser.post(address, data=form)
+        return str(answer.headers.get("location", answer.status_code))
+
+    assert sent(core.browser(), "/sign-in", next="/titled") == (
+        "/sign-in?done=too_late&next=%2Ftitled"
+    )
+    assert sent(core.browser(), "/sign-in", next="//elsewhere") == "/sign-in?done=too_late"
+    steps = {Stage.FACTOR: "/sign-in/factor", Stage.SETUP: "/set-up"}
+    for stage, step in steps.items():
+        client = core.client(Role.REVIEWER, stage=stage)
+        assert sent(client, "/sign-in") == f"{step}?done=too_late"
+    signed_in = core.client(Role.REVIEWER)
+    assert sent(signed_in, "/sign-in", next="/titled") == "/titled"
+    assert sent(signed_in, "/sign-out") == "403"  # it did not happen, and that is said
+    assert sent(core.browser(origin="https://elsewhere.example"), "/sign-in") == "403"
+
+
+def test_pages_go_on_while_strangers_flood_the_sign_in() -> None:
+    held, entered = threading.Event(), threading.Semaphore(0)
+
+    def slow(visit: Visit) -> Reply:
+        entered.release()
+        assert held.wait(20)
+        return Reply(b"at last")
+
+    house = make_house((*SOME, Route("GET", "/slow", "slow", None, slow)))
+    app = house.app()
+    token = house.session(house.user(Role.REVIEWER))
+
+    async def ask(address: str, cookie: str = "") -> int:
+        transport = httpx.ASGITransport(cast(Any, app), client=("127.0.0.1", 50_000))
+        headers = {"User-Agent": "a test", "Cookie": cookie}
+        async with httpx.AsyncClient(transport=transport, base_url=ORIGIN) as client:
+            return (await client.get(address, headers=headers)).status_code
+
+    async def flooded() -> int:
+        flood = [asyncio.create_task(ask("/slow")) for _ in range(THREADS + 4)]
+        for _ in range(STRANGERS_THREADS):
+            assert await asyncio.to_thread(entered.acquire, timeout=10)
+        try:
+            return await asyncio.wait_for(ask("/hello/x", f"safehold={token}"), 10)
+        finally:
+            held.set()
+            assert await asyncio.gather(*flood) == [200] * len(flood)
+
+    assert asyncio.run(flooded()) == 200
+
+
+@pytest.mark.parametrize("text", ["\0", "a\0b"])
+def test_what_no_text_can_be_is_refused(core: House, text: str) -> None:
+    client = core.client(Role.REVIEWER)
+    for named in ({"x": text}, {text: "x"}):
+        answer = client.post("/script", json=named)
+        assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+        assert client.post("/told", data=named).status_code == 400
+    assert client.get("/titled", params={"m": text}).status_code == 400
+    assert client.get(f"/hello/{quote(text)}").status_code == 404
+    assert not [line for line in core.lines() if line["event"] == "page_failed"]
+
+
+@pytest.mark.parametrize("body", [rb'{"x": "\ud800"}', rb'{"\udfff": "x"}', rb'{"x": ["\u0000"]}'])
+def test_halves_of_characters_are_refused(body: bytes) -> None:
+    with pytest.raises(FormError):
+        read_form(body, "application/json", streams=True)
+    assert read_form(rb'{"x": "\ud83d\ude00"}', "application/json", streams=True)
+
+
+@pytest.mark.parametrize(
+    "path", ["[", "*", "@elsewhere/", "http://[/", "/titled?x", "/hello/x#y", "/ti\ntled", "℀"]
+)
+def test_paths_are_taken_as_they_are(core: House, path: str) -> None:
+    """What is decoded is not read as an address once more; whatever comes has the headers."""
+    sent: list[Any] = []
+
+    async def asked() -> None:
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "scheme": "http",
+            "path": path,
+            "raw_path": quote(path).encode(),
+            "query_string": b"",
+            "headers": [(b"host", b"localhost:8460")],
+            "client": ("127.0.0.1", 1),
+            "server": ("127.0.0.1", 8460),
+        }
+
+        async def receive() -> dict[str, Any]:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        await core.app()(scope, receive, send)
+
+    asyncio.run(asked())
+    headers = dict(sent[0]["headers"])
+    assert sent[0]["status"] == (303 if path == "/hello/x#y" else 404)
+    assert headers[b"cache-control"] == b"no-store" and b"content-security-policy" in headers
 
 
 def test_signing_out_removes_the_cookie_and_what_the_browser_has_kept(core: House) -> None:

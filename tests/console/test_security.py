@@ -15,6 +15,7 @@ from safehold.console.security import (
     ProxiesError,
     client_address,
     client_digest,
+    neighbourhood,
     networks,
     safe_next,
     security_headers,
@@ -165,7 +166,26 @@ def test_addresses_behind_a_proxy(peer: str, forwarded: str, behind: bool, expec
     assert client_address(peer, forwarded, proxies) == expected
 
 
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:aaaa::1", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:bbbb::9", "2001:db8:1:2::/64"),
+        ("2001:db8:1:3::1", "2001:db8:1:3::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("::1", "::1"),
+        ("", ""),
+    ],
+)
+def test_an_address_of_ipv6_counts_by_its_network(address: str, expected: str) -> None:
+    assert neighbourhood(address) == expected
+
+
 def test_proxies_in_other_networks() -> None:
+    mapped = client_address("::ffff:127.0.0.1", "192.0.2.7", networks(["127.0.0.0/8"]))
+    assert mapped == "192.0.2.7"
     inside = networks(["172.16.0.0/12", "fd00::/8"])
     assert client_address("172.18.0.3", "192.0.2.7", inside) == "192.0.2.7"
     assert client_address("127.0.0.1", "192.0.2.7", inside) == "127.0.0.1"

@@ -203,7 +203,9 @@ def test_a_sign_in_that_takes_too_long_starts_again(people: People) -> None:
     person.follow(person.post("/sign-in", {"name": "amira", "password": PASSWORD, "next": "/rest"}))
     people.house.clock.advance(dt.timedelta(minutes=OPTIONS.sign_in_minutes + 1))
     form = {"code": people.code(member.secret), "next": "/rest"}
-    assert person.post("/sign-in/factor", form).status_code == 403
+    late = person.post("/sign-in/factor", form)
+    assert late.headers["location"] == "/sign-in?done=too_late&next=%2Frest"
+    assert "open too long" in person.follow(late).text
     assert person.get("/sign-in/factor").headers["location"] == "/sign-in"
     assert person.script("/sign-in/passkey/options").status_code in (401, 403)
 

@@ -37,6 +37,7 @@ from safehold.console.security import (
     client_digest,
     cookie_name,
     may_be_fetched,
+    neighbourhood,
     networks,
     safe_next,
     security_headers,
@@ -48,7 +49,11 @@ from safehold.errors import SafeholdError
 from safehold.runtime.log import Log
 
 THREADS = 32
-"""Pages that are made at one time."""
+"""Pages that are made at one time for people who are signed in."""
+
+STRANGERS_THREADS = 8
+"""Pages of signing in that are made at one time: passwords take turns, and whoever floods them
+holds up no more than these."""
 
 PIECE_BYTES = 256 * 1024
 """Bytes of a file that are read at one time."""
@@ -83,6 +88,7 @@ class ConsoleApp:
         self._proxies = networks(parts.options.proxies) if behind_proxy else ()
         self._console = Console(parts)
         self._threads = anyio.CapacityLimiter(THREADS)
+        self._strangers = anyio.CapacityLimiter(STRANGERS_THREADS)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -94,6 +100,10 @@ class ConsoleApp:
             done = await self._done(request)
         except ClientDisconnect:
             return
+        except Exception as unknown:  # noqa: BLE001 - the headers stand on this answer too
+            done = _Done(
+                "", _plain(500, "Something went wrong here."), error=type(unknown).__name__
+            )
         number = secrets.token_hex(8)
         for name, value in security_headers(self._parts.secure).items():
             done.response.headers[name] = value
@@ -110,8 +120,9 @@ class ConsoleApp:
             "seconds": round(seconds, 4),
             "user": answer.user_id if answer else "",
         }
-        if answer and answer.error:
-            self._log.error("page_failed", **fields, exception=answer.error)
+        error = done.error or (answer.error if answer else "")
+        if error:
+            self._log.error("page_failed", **fields, exception=error)
         else:
             self._log.info("page", **fields)
 
@@ -122,7 +133,7 @@ class ConsoleApp:
         read = request.method in ("GET", "HEAD")
         if read and not may_be_fetched(headers):
             return _Done("cross_site", _plain(403, "Other sites can load nothing from here."))
-        if read and request.url.path.startswith(PREFIX) and (file := self._file(request)):
+        if read and request.scope["path"].startswith(PREFIX) and (file := self._file(request)):
             return _Done("static", file)
         route, path = self._route(request)
         if read and route.permission is not None and came_by_link(headers):
@@ -130,7 +141,7 @@ class ConsoleApp:
         form: Fields = {}
         query: Mapping[str, str] = {}
         try:
-            query = read_query(request.url.query)
+            query = read_query(request.scope["query_string"].decode("latin-1"))
             if route.method == "POST":
                 body = await self._body(request)
                 kind = headers.get("content-type", "")
@@ -139,10 +150,11 @@ class ConsoleApp:
             route = _refusal(error, route)
         call = self._call(request, route, path, query, form)
         work = functools.partial(self._console.answer, call)
+        limiter = self._threads if route.permission is not None else self._strangers
         try:
             with anyio.fail_after(ANSWER_SECONDS):
                 answer = await anyio.to_thread.run_sync(
-                    work, limiter=self._threads, abandon_on_cancel=True
+                    work, limiter=limiter, abandon_on_cancel=True
                 )
         except TimeoutError:
             return _Done(route.name, _plain(503, "The console has too much to do just now."))
@@ -152,7 +164,9 @@ class ConsoleApp:
         return _Done(route.name, response, answer)
 
     def _route(self, request: Request) -> tuple[Route, Mapping[str, str]]:
-        routes, path = self._routes.find(request.url.path)
+        routes, path = self._routes.find(request.scope["path"])
+        if any("\0" in part for part in path.values()):  # no database has such an id
+            return _refusal(PageMissingError()), {}
         by_head = "GET" in routes and not routes["GET"].shows
         method = "GET" if request.method == "HEAD" and by_head else request.method
         if method in routes:
@@ -163,7 +177,7 @@ class ConsoleApp:
         return _refusal(MethodError(tuple(allowed))), {}
 
     def _file(self, request: Request) -> Response | None:
-        found = self._static.find(request.url.path)
+        found = self._static.find(request.scope["path"])
         if found is None:
             return None
         content, kind, present = found
@@ -200,7 +214,7 @@ class ConsoleApp:
         headers, secure = request.headers, self._parts.secure
         peer = request.client.host if request.client else ""
         forwarded = headers.get("x-forwarded-for", "")
-        address = client_address(peer, forwarded, self._proxies)
+        address = neighbourhood(client_address(peer, forwarded, self._proxies))
         bound = address if self._parts.options.bind_address else ""
         cookies = {
             name: request.cookies.get(cookie_name(name, secure), "")
@@ -250,11 +264,15 @@ _NOT_KEPT = {"Cache-Control": NO_STORE}
 
 @dataclass(frozen=True, slots=True)
 class _Done:
-    """What came of a request: the name of its route, the response, and the page's answer."""
+    """What came of a request: the name of its route, the response, and the page's answer.
+
+    `error` is the type of an error that nobody expected.
+    """
 
     route: str
     response: Response
     answer: Answer | None = None
+    error: str = ""
 
 
 def _refusal(error: SafeholdError, route: Route | None = None) -> Route:

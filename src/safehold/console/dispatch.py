@@ -25,6 +25,11 @@ SIGN_IN = "sign_in"
 STEPS = {Stage.FACTOR: "sign_in_factor", Stage.SETUP: "set_up"}
 """Names of the routes to which those go who may not be here yet."""
 
+SIGN_OUT = "sign_out"
+SETTING_UP = "/set-up"
+TOO_LATE = "too_late"
+"""Of the table of flashes: a form of signing in that was left open too long."""
+
 _FORM_TOKEN_BYTES = 32
 
 
@@ -99,6 +104,8 @@ class Console:
             reply = self._reply(call, visit, basis, session)
         except SessionError:
             reply = self._to_sign_in(call, visit, None)
+        except CsrfError as stale:
+            reply = self._anew(call, visit, session, stale)
         except SafeholdError as known:
             reply = problem(known, visit, as_json=call.route.streams)
         except Exception as unknown:  # noqa: BLE001 - whatever a page does, the visitor is answered
@@ -149,6 +156,25 @@ class Console:
             if not (known and call.own_page and self._parts.sign_in.check_csrf(basis, given)):
                 raise CsrfError
         return call.route.handler(visit)
+
+    def _anew(self, call: Call, visit: Visit, session: Session | None, stale: CsrfError) -> Reply:
+        """What becomes of a form whose token is not right.
+
+        One of signing in that was left open too long, or sent from a second tab, leads to where
+        its sender is now, which is kinder than an error and does nothing. A form of another site
+        stays refused, and who is still signed in learns that signing out did not happen.
+        """
+        if call.route.permission is not None or call.route.streams or not call.own_page:
+            return problem(stale, visit, as_json=call.route.streams)
+        if session is not None and session.stage is Stage.FULL:
+            if call.route.name == SIGN_OUT:
+                return problem(stale, visit)
+            return visit.redirect(safe_next(visit.form.get("next", "")))
+        if session is not None:
+            return visit.redirect(visit.url(STEPS[session.stage], done=TOO_LATE))
+        step = STEPS[Stage.SETUP] if call.route.path.startswith(SETTING_UP) else SIGN_IN
+        back = safe_next(visit.form.get("next", ""), "")
+        return visit.redirect(visit.url(step, done=TOO_LATE, next=back))
 
     def _to_sign_in(self, call: Call, visit: Visit, session: Session | None) -> Reply:
         """To the step of signing in, and back to this one afterwards where that is a page."""

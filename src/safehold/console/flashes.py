@@ -13,6 +13,7 @@ from safehold.console.catalog import mark
 FLASHES: Mapping[str, str] = MappingProxyType(
     {
         "signed_out": mark("You are signed out."),
+        "too_late": mark("That form was open too long. Please go on here."),
         "saved": mark("Saved."),
         "password_changed": mark("Your password is changed; all other sessions have ended."),
         "passkey_added": mark("The passkey is added."),

@@ -209,11 +209,32 @@ def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str
     return peer
 
 
+def neighbourhood(address: str) -> str:
+    """What counts of an address: of IPv6 the network of 64 bits, which is one house's.
+
+    Within it browsers change their address by themselves (RFC 8981), and whoever guesses would
+    have as many addresses as they like.
+    """
+    try:
+        there = ipaddress.ip_address(address)
+    except ValueError:
+        return address
+    if isinstance(there, ipaddress.IPv4Address):
+        return str(there)
+    if there.ipv4_mapped is not None:
+        return str(there.ipv4_mapped)
+    if there.is_loopback:
+        return str(there)
+    return str(ipaddress.IPv6Network((int(there) >> 64 << 64, 64)))
+
+
 def _is_in(address: str, proxies: Sequence[Network]) -> bool:
     try:
         there = ipaddress.ip_address(address)
     except ValueError:
         return False
+    if isinstance(there, ipaddress.IPv6Address) and there.ipv4_mapped is not None:
+        there = there.ipv4_mapped
     return any(there in network for network in proxies)
 
 

@@ -55,7 +55,7 @@ class Visit:
         token: the session's token, of which `parts.sign_in` needs the plain form; empty where
             there is no session.
         client: keyed digest (16 bytes) of browser and address.
-        address: where the request came from.
+        address: where the request came from; of IPv6 the network of 64 bits.
         catalog: texts in the visitor's language: `visit.catalog.text("Queue")`.
         path: the variable parts of the path (`case_id`).
         query: of the address; the last of values that are repeated.
