@@ -1,7 +1,9 @@
 """A real Chromium at a real console, which is filled and runs by a clock that tests move.
 
-One house and one browser serve all tests. Each test has windows (contexts) of its own; who is
-signed in once need not do so again. Whatever a page or its policy complains of fails the test.
+One house and one browser serve all tests of this package, and end with it: while Playwright runs,
+its event loop runs in the main thread, and other tests have loops of their own. Each test has
+windows (contexts) of its own; who is signed in once need not do so again. Whatever a page or its
+policy complains of fails the test.
 """
 
 from __future__ import annotations
@@ -23,7 +25,7 @@ from tests.browser.window import House
 NOW = dt.datetime(2026, 3, 2, 9, 30, tzinfo=dt.UTC)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     """The console."""
     with (
@@ -34,14 +36,14 @@ def site() -> Iterator[Site]:
         assert running.errors() == []
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def playwright() -> Iterator[Playwright]:
     """Playwright."""
     with sync_playwright() as running:
         yield running
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def chromium(playwright: Playwright) -> Iterator[Browser]:
     """The system's Chromium; a machine without one fails the tests."""
     path = shutil.which("chromium")
@@ -52,7 +54,7 @@ def chromium(playwright: Playwright) -> Iterator[Browser]:
     browser.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def doors() -> dict[str, Any]:
     """What browsers keep of those who have signed in, by name."""
     return {}
