@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from safehold.errors import UsageError
+from safehold.runtime.listening import is_loopback
 
 if TYPE_CHECKING:
-    from safehold.users.model import Session
+    pass
 
 NO_STORE = "no-store"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -95,7 +96,7 @@ class Origins:
         for address in addresses:
             parts = urlsplit(address)
             hosts = {parts.netloc}
-            if is_this_machine(parts.hostname or ""):
+            if is_loopback(parts.hostname or ""):
                 end = f":{parts.port}" if parts.port else ""
                 hosts |= {f"{name}{end}" for name in ("localhost", "127.0.0.1", "[::1]")}
             found |= {f"{parts.scheme}://{host}".lower() for host in hosts}
@@ -131,16 +132,6 @@ def _without_default_port(origin: str) -> str:
 
 def _hosts(host: str) -> tuple[str, ...]:
     return (host, host.removesuffix(":443"), host.removesuffix(":80"))
-
-
-def is_this_machine(host: str) -> bool:
-    """Whether a host means this machine alone."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def may_be_fetched(headers: Mapping[str, str]) -> bool:
@@ -242,13 +233,6 @@ def client_digest(key: bytes, browser: str, address: str) -> bytes:
     """16 bytes of what a session is bound to; `address` is empty where that does not count."""
     text = f"{len(browser)}\0{browser}\0{address}".encode()
     return hashlib.blake2b(text, digest_size=16, key=key, person=b"console client").digest()
-
-
-def session_digest(key: bytes, session: Session) -> bytes:
-    """16 bytes that name a session where its token's hash must not stand."""
-    return hashlib.blake2b(
-        session.token_hash, digest_size=16, key=key, person=b"console session"
-    ).digest()
 
 
 def safe_next(address: str, otherwise: str = "/") -> str:

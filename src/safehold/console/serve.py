@@ -13,9 +13,17 @@ from safehold.console.app import ConsoleApp
 from safehold.console.connection import connections
 from safehold.console.ports import ConsoleParts
 from safehold.console.routes import ROUTES
-from safehold.console.security import Origins, is_this_machine
+from safehold.console.security import Origins
 from safehold.console.templates_env import Environment
-from safehold.runtime.listening import Binding, ListenError, PlainEndServer, in_url, listen, load
+from safehold.runtime.listening import (
+    Binding,
+    ListenError,
+    PlainEndServer,
+    in_url,
+    is_loopback,
+    listen,
+    load,
+)
 from safehold.runtime.log import Log, json_log, reduce_libraries
 
 KEEP_ALIVE_SECONDS = 15
@@ -126,11 +134,11 @@ def origin_of(binding: Binding, told: str, host: str, port: int) -> str:
                 "The setting 'console.origin' is no address of a site.",
                 hint="It is a scheme and a host, such as https://review.example.",
             )
-        if parts.scheme == "http" and not is_this_machine(parts.hostname):
+        if parts.scheme == "http" and not is_loopback(parts.hostname):
             raise ListenError("Beyond this machine people reach the console by https only.")
         return f"{parts.scheme}://{parts.netloc}"
     scheme = "https" if binding.tls_certificate else "http"
-    if is_this_machine(host):
+    if is_loopback(host):
         # By name: passkeys are bound to names, and an address is none (WebAuthn, section 5.1.2).
         return f"{scheme}://localhost:{port}"
     if scheme == "http" or host in ("0.0.0.0", "::"):  # noqa: S104 - a comparison
