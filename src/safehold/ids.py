@@ -29,6 +29,9 @@ ViewId = NewType("ViewId", str)
 ProposalId = NewType("ProposalId", str)
 NoteId = NewType("NoteId", str)
 HoldId = NewType("HoldId", str)
+ReportId = NewType("ReportId", str)
+DocumentId = NewType("DocumentId", str)
+DestructionId = NewType("DestructionId", str)
 
 ID_LENGTH = 26
 """Characters of an id that `IdMaker` makes."""

@@ -13,7 +13,8 @@ from safehold.audit.model import EventDraft
 from safehold.audit.note import NoteKey, sign_checkpoint
 from safehold.clock import FixedClock
 from safehold.custodian.interface import Access
-from safehold.custodian.local import CustodianParts, LocalCustodian
+from safehold.custodian.local import LocalCustodian
+from safehold.custodian.parts import CustodianParts
 from safehold.custodian.signing import CheckpointSigner, new_checkpoint_key
 from safehold.testing.blob_store import MemoryBlobs
 from safehold.vault.officers import OfficersFile

@@ -407,7 +407,8 @@ import sys, threading
 from pathlib import Path
 from safehold.clock import SystemClock
 from safehold.custodian.address import UnixAddress
-from safehold.custodian.local import CustodianParts, LocalCustodian
+from safehold.custodian.local import LocalCustodian
+from safehold.custodian.parts import CustodianParts
 from safehold.custodian.server import run
 from safehold.custodian.signing import CheckpointSigner
 from safehold.vault.local import LocalBlobs

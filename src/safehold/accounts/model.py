@@ -47,12 +47,15 @@ class Service:
         name: unique, lower-case letters, digits, `.`, `_` and `-`.
         created: when it was added.
         disabled: since when its keys are refused, or None.
+        demo: whether it is a trial: reports of its cases go to simulators and test environments
+            alone, and those of all others never there. It is set once, when it is added.
     """
 
     service_id: ServiceId
     name: str
     created: dt.datetime
     disabled: dt.datetime | None = None
+    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

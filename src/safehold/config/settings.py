@@ -43,6 +43,8 @@ from safehold.outbound.model import OutboundOptions
 from safehold.outbox.alarms import AlarmOptions
 from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import SurfaceOptions
+from safehold.reporting.options import CybertipOptions, ReporterOptions, ReportingOptions
+from safehold.retention.options import RetentionOptions
 
 PREFIX = "SAFEHOLD_"
 CONFIG_FILE = "config.toml"
@@ -64,6 +66,10 @@ GROUPS = (
     "review",
     "console",
     "previews",
+    "reporter",
+    "cybertip",
+    "reporting",
+    "retention",
 )
 """Settings that are options classes of the packages."""
 TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions, "classifiers": ClassifierOptions}
@@ -138,6 +144,10 @@ class Settings(BaseSettings):
     review: ReviewOptions = ReviewOptions()
     console: ConsoleOptions = ConsoleOptions()
     previews: PreviewOptions = PreviewOptions()
+    reporter: ReporterOptions = ReporterOptions()
+    cybertip: CybertipOptions = CybertipOptions()
+    reporting: ReportingOptions = ReportingOptions()
+    retention: RetentionOptions = RetentionOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
     classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)

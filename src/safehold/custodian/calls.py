@@ -11,11 +11,11 @@ from safehold.custodian.interface import Access, Custodian, PreviewWish, Request
 from safehold.custodian.protocol import MAX_KEYS, VERSION
 from safehold.vault.sealing import Writer
 
-WITH_BYTES = frozenset({"sign", "open_sealed", "words"})
+WITH_BYTES = frozenset({"sign", "open_sealed", "words", "keep_document"})
 """Calls that a binary frame belongs to."""
 
 PREVIEW = "preview"
-"""The call that may take long."""
+"""The call that waits for a worker."""
 
 _Handler = Callable[[Custodian, "Call"], Mapping[str, Any]]
 
@@ -56,6 +56,16 @@ class Call:
         if not isinstance(value, list) or len(value) > MAX_KEYS:
             raise RequestError
         if not all(isinstance(item, str) for item in value):
+            raise RequestError
+        return value
+
+    def digest(self, name: str) -> bytes:
+        """An argument that is a SHA-256 in hex. Raises `RequestError`."""
+        try:
+            value = bytes.fromhex(self.text(name))
+        except ValueError:
+            raise RequestError from None
+        if len(value) != 32:
             raise RequestError
         return value
 
@@ -133,6 +143,45 @@ def _shred(custodian: Custodian, call: Call) -> Mapping[str, Any]:
     return {"found": custodian.shred(call.access())}
 
 
+def _compose_report(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    made = custodian.compose_report(call.access(), call.text("report_id"), call.output)
+    return {"size": made.size, "digest": made.digest.hex(), "complete": made.complete}
+
+
+def _fix_report(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    custodian.fix_report(call.access(), call.text("report_id"), call.digest("digest"))
+    return {}
+
+
+def _send_report(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    return dataclasses.asdict(custodian.send_report(call.access(), call.text("report_id")))
+
+
+def _keep_document(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    kind, report_id = call.text("kind"), call.text("report_id")
+    kept = custodian.keep_document(call.access(), kind, report_id, call.content)
+    return {"document_id": kept}
+
+
+def _read_document(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    document_id = call.text("document_id")
+    return {"size": custodian.read_document(call.access(), document_id, call.output)}
+
+
+def _package(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    report_id, recipient = call.text("report_id"), call.text("recipient")
+    return {"size": custodian.package(call.access(), report_id, recipient, call.output)}
+
+
+def _attest_destruction(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    made = custodian.attest_destruction(call.text("destruction_id"))
+    return {"text": made.text.decode("utf-8"), "signature": made.signature.hex()}
+
+
+def _fetch_schema(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    return {"size": custodian.fetch_schema(call.text("environment"), call.output)}
+
+
 _HANDLERS: dict[str, _Handler] = {
     "status": _status,
     "public_key": _public_key,
@@ -144,4 +193,12 @@ _HANDLERS: dict[str, _Handler] = {
     "open_sealed": _open_sealed,
     "rewrap": _rewrap,
     "shred": _shred,
+    "compose_report": _compose_report,
+    "fix_report": _fix_report,
+    "send_report": _send_report,
+    "keep_document": _keep_document,
+    "read_document": _read_document,
+    "package": _package,
+    "attest_destruction": _attest_destruction,
+    "fetch_schema": _fetch_schema,
 }

@@ -12,12 +12,15 @@ from safehold.audit.note import NoteKey
 from safehold.custodian.address import Address, UnixAddress, client_context
 from safehold.custodian.interface import (
     Access,
+    Attested,
     Checked,
+    Composed,
     CustodianAwayError,
     Previewed,
     PreviewWish,
     RequestError,
     Rewrapped,
+    Sent,
     Status,
 )
 from safehold.custodian.protocol import (
@@ -38,6 +41,12 @@ T = TypeVar("T")
 TIMEOUT_SECONDS = 30.0
 PREVIEW_SECONDS = 60.0
 """How much longer a preview is waited for: first for a worker, then for the picture."""
+
+
+SEND_SECONDS = 960.0
+"""How much longer a step of a report is waited for: `cybertip.upload_seconds` and a minute."""
+PACKAGE_SECONDS = 600.0
+"""How much longer each piece of a package is waited for, while the audit log is verified."""
 
 
 class CustodianClient:
@@ -63,6 +72,7 @@ class CustodianClient:
             officers=_get(found, "officers", int),
             holds_officer=_get(found, "holds_officer", bool),
             software=_get(found, "software", str),
+            environments=tuple(str(name) for name in _get(found, "environments", list)),
         )
 
     def public_key(self) -> NoteKey:
@@ -125,6 +135,56 @@ class CustodianClient:
     def shred(self, access: Access) -> bool:
         """See `Custodian.shred`."""
         return _get(self._call({"call": "shred", **asdict(access)}), "found", bool)
+
+    def compose_report(self, access: Access, report_id: str, output: Writer) -> Composed:
+        """See `Custodian.compose_report`."""
+        request = {"call": "compose_report", "report_id": report_id, **asdict(access)}
+        found = self._call(request, output=output)
+        complete = _get(found, "complete", bool)
+        return Composed(_get(found, "size", int), _bytes(found, "digest"), complete)
+
+    def fix_report(self, access: Access, report_id: str, digest: bytes) -> None:
+        """See `Custodian.fix_report`."""
+        request = {"call": "fix_report", "report_id": report_id, "digest": digest.hex()}
+        self._call({**request, **asdict(access)})
+
+    def send_report(self, access: Access, report_id: str) -> Sent:
+        """See `Custodian.send_report`. It is waited for as long as an upload may take."""
+        request = {"call": "send_report", "report_id": report_id, **asdict(access)}
+        found = self._call(request, seconds=SEND_SECONDS)
+        return Sent(
+            state=_get(found, "state", str),
+            trouble=_get(found, "trouble", str),
+            more=_get(found, "more", bool),
+            wait_seconds=float(found.get("wait_seconds", 0.0)),
+            code=_get(found, "code", str),
+        )
+
+    def keep_document(self, access: Access, kind: str, report_id: str, content: bytes) -> str:
+        """See `Custodian.keep_document`."""
+        request = {"call": "keep_document", "kind": kind, "report_id": report_id, **asdict(access)}
+        return _get(self._call(request, content), "document_id", str)
+
+    def read_document(self, access: Access, document_id: str, output: Writer) -> int:
+        """See `Custodian.read_document`."""
+        request = {"call": "read_document", "document_id": document_id, **asdict(access)}
+        return _get(self._call(request, output=output), "size", int)
+
+    def package(self, access: Access, report_id: str, recipient: str, output: Writer) -> int:
+        """See `Custodian.package`."""
+        request = {"call": "package", "report_id": report_id, "recipient": recipient}
+        found = self._call({**request, **asdict(access)}, output=output, seconds=PACKAGE_SECONDS)
+        return _get(found, "size", int)
+
+    def attest_destruction(self, destruction_id: str) -> Attested:
+        """See `Custodian.attest_destruction`."""
+        found = self._call({"call": "attest_destruction", "destruction_id": destruction_id})
+        return Attested(_get(found, "text", str).encode("utf-8"), _bytes(found, "signature"))
+
+    def fetch_schema(self, environment: str, output: Writer) -> int:
+        """See `Custodian.fetch_schema`."""
+        request = {"call": "fetch_schema", "environment": environment}
+        return _get(self._call(request, output=output, seconds=PREVIEW_SECONDS), "size", int)
 
     def _call(
         self,

@@ -10,8 +10,9 @@ from safehold.audit.chain import End
 from safehold.audit.model import EventDraft
 from safehold.custodian.address import Address, TlsAddress, TlsFiles, UnixAddress
 from safehold.custodian.client import CustodianClient
-from safehold.custodian.local import CustodianParts, LocalCustodian
+from safehold.custodian.local import LocalCustodian
 from safehold.custodian.open_views import OpenViews
+from safehold.custodian.parts import CustodianParts
 from safehold.custodian.previews import Previews
 from safehold.custodian.signing import CheckpointSigner
 from safehold.errors import UsageError

@@ -7,7 +7,10 @@ Rules, which every implementation keeps:
   has named (an officer, or one of the file of named recipients). Digests and sizes may be told,
   and so may the words of a flag, an appeal or a note.
 - Previews are made for an open view alone, by a worker that has no key; never original bytes.
-- It signs checkpoints of an audit log and nothing else, and for each log only ever further on.
+- It signs checkpoints of an audit log, for each log only ever further on; and statements of its
+  own making (`statements`), whose first line no checkpoint can have.
+- A report is composed, fixed and sent by it alone, and sent only where the records say that two
+  people have agreed to exactly these documents.
 - It never decodes what it opens.
 """
 
@@ -19,61 +22,48 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from safehold.audit.note import NoteKey
-from safehold.errors import SafeholdError
+from safehold.custodian.refusals import (
+    CheckpointRefusedError,
+    CustodianAwayError,
+    CustodianBusyError,
+    CustodianError,
+    NoViewError,
+    PreviewError,
+    RequestError,
+    RewrapRefusedError,
+    SendRefusedError,
+    UnknownRecipientError,
+)
 from safehold.vault.naming import is_object_name
 from safehold.vault.sealing import Writer
+
+__all__ = [
+    "Access",
+    "Attested",
+    "Checked",
+    "CheckpointRefusedError",
+    "Composed",
+    "Custodian",
+    "CustodianAwayError",
+    "CustodianBusyError",
+    "CustodianError",
+    "NoViewError",
+    "PreviewError",
+    "PreviewWish",
+    "Previewed",
+    "RequestError",
+    "RewrapRefusedError",
+    "Rewrapped",
+    "SendRefusedError",
+    "Sent",
+    "Status",
+    "UnknownRecipientError",
+    "check_purpose",
+]
 
 _ID = re.compile(r"[0-9A-Za-z_-]{1,64}")
 _ACTOR = re.compile(r"[a-z]{1,16}(:[0-9A-Za-z._-]{1,64})?")
 _REASON = re.compile(r"[0-9a-z][0-9a-z._:-]{0,63}")
-
-
-class CustodianError(SafeholdError):
-    """The custodian could not do what it was asked for."""
-
-    code = "custodian"
-    default_message = "The custodian failed."
-    default_hint = "Its log says more."
-
-
-class CustodianAwayError(CustodianError):
-    """The custodian does not answer."""
-
-    code = "custodian_away"
-    default_message = "The custodian does not answer."
-    default_hint = "Start it with 'safehold custodian', and check the address of its socket."
-
-
-class RequestError(CustodianError):
-    """The custodian was asked for something that it does not understand."""
-
-    code = "custodian_request"
-    default_message = "The custodian does not understand the call."
-    default_hint = "Run the same version of Safehold in all processes."
-
-
-class UnknownRecipientError(CustodianError):
-    """Something was asked for a recipient that the operator has not named."""
-
-    code = "custodian_recipient"
-    default_message = "The recipient is not one of those that the operator has named."
-    default_hint = "Add the recipient to the custodian's file of named recipients first."
-
-
-class CheckpointRefusedError(CustodianError):
-    """What was to be signed is no checkpoint, or goes back behind one that was signed."""
-
-    code = "custodian_checkpoint"
-    default_message = "The custodian does not sign that."
-    default_hint = "If the log is shorter than it was, verify it against anchored checkpoints."
-
-
-class RewrapRefusedError(CustodianError):
-    """No key that the custodian holds is an officer's, so it could not open what it wraps."""
-
-    code = "custodian_rewrap"
-    default_message = "The custodian holds the key of no present officer."
-    default_hint = "Start it with the identity of an officer who stays, then wrap anew."
 
 
 def check_purpose(actor: str, reason: str) -> None:
@@ -113,12 +103,15 @@ class Status:
         officers: how many present officers there are.
         holds_officer: whether an identity that it holds is a present officer's.
         software: its version.
+        environments: of authorities to which it has credentials
+            (`reporting.model.Environment`), sorted.
     """
 
     identities: int
     officers: int
     holds_officer: bool
     software: str
+    environments: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,30 +125,6 @@ class Checked:
 
     sha256: bytes
     size: int
-
-
-class CustodianBusyError(CustodianAwayError):
-    """The custodian is there and has too much to do."""
-
-    code = "custodian_busy"
-    default_message = "The custodian has too much to do just now."
-    default_hint = "Try it again; `previews.workers` and `previews.waiting` bound it."
-
-
-class PreviewError(CustodianError):
-    """No preview can be made of an original: its type, its size, or its state."""
-
-    code = "preview"
-    default_message = "No preview can be made of this."
-    default_hint = "It can be decided without one where that is allowed, or escalated."
-
-
-class NoViewError(CustodianError):
-    """A preview was asked for without an open view of that case by that person."""
-
-    code = "custodian_view"
-    default_message = "There is no open view for this preview."
-    default_hint = "Open a view from the case's page; it hides itself again after a while."
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +184,54 @@ class Rewrapped:
         return Rewrapped(
             self.done + other.done, self.missing + other.missing, self.failed + other.failed
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Composed:
+    """What a report says.
+
+    Attributes:
+        size: bytes of the documents' JSON (`reporting.documents.to_json`).
+        digest: SHA-256 over the documents (32 bytes).
+        complete: whether nothing is missing that the authority requires.
+    """
+
+    size: int
+    digest: bytes
+    complete: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of a step of a report.
+
+    Attributes:
+        state: where the report stands now (`reporting.model.ReportState`).
+        trouble: why it needs a person, or empty.
+        more: whether there is something more to be sent at once.
+        wait_seconds: how long to wait before the next step, where `more` is false and the report
+            is not over.
+        code: `ok`, or a stable code of what failed.
+    """
+
+    state: str
+    trouble: str
+    more: bool
+    wait_seconds: float = 0.0
+    code: str = "ok"
+
+
+@dataclass(frozen=True, slots=True)
+class Attested:
+    """A statement of the custodian's.
+
+    Attributes:
+        text: the statement, UTF-8, its first line `safehold statement 1 KIND`.
+        signature: 64 bytes of Ed25519 over it, by the key that signs checkpoints.
+    """
+
+    text: bytes
+    signature: bytes
 
 
 class Custodian(Protocol):
@@ -282,4 +299,61 @@ class Custodian(Protocol):
 
     def shred(self, access: Access) -> bool:
         """Remove a case's wrapped key, durably. Returns whether it was there."""
+        ...
+
+    def compose_report(self, access: Access, report_id: str, output: Writer) -> Composed:
+        """Write a report's documents to `output` as JSON: as fixed, or as they would be now.
+
+        Raises `UnknownReportError` and as `check` does.
+        """
+        ...
+
+    def fix_report(self, access: Access, report_id: str, digest: bytes) -> None:
+        """Compose a draft once more and keep its documents, sealed; a second person is next.
+
+        `access.actor` is who has read them. Raises `ReportChangedError` where the digest is
+        another, `ReportIncompleteError`, `ReportStateError`, and as `check` does.
+        """
+        ...
+
+    def send_report(self, access: Access, report_id: str) -> Sent:
+        """Make the next call of an approved report, and keep what the authority answers.
+
+        Raises `SendRefusedError`, `NotConfiguredError`, `UnknownReportError`.
+        """
+        ...
+
+    def keep_document(self, access: Access, kind: str, report_id: str, content: bytes) -> str:
+        """Keep a document (`reporting.model.DocumentKind`) of a case, under a key of its own.
+
+        `report_id` may be empty. Returns the document's id. Raises `VaultError`.
+        """
+        ...
+
+    def read_document(self, access: Access, document_id: str, output: Writer) -> int:
+        """Write a kept document to `output`; returns its size."""
+        ...
+
+    def package(self, access: Access, report_id: str, recipient: str, output: Writer) -> int:
+        """Write a case's evidence package to `output`, encrypted to a named recipient.
+
+        With a `report_id` it is that report's files and documents, which must be approved by two
+        people; else the whole case, for which an approved proposal to export to that recipient
+        must stand. Returns bytes written. Raises `UnknownRecipientError`, `SendRefusedError`
+        and as `check` does.
+        """
+        ...
+
+    def attest_destruction(self, destruction_id: str) -> Attested:
+        """Look that everything of a destruction is gone, and sign the record of it.
+
+        Raises `DestructionError` where something is left.
+        """
+        ...
+
+    def fetch_schema(self, environment: str, output: Writer) -> int:
+        """Write the authority's present schema to `output`; returns its size.
+
+        Raises `NotConfiguredError`, `OutboundError`.
+        """
         ...

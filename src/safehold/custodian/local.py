@@ -7,33 +7,31 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import BinaryIO
+from collections.abc import Sequence
+from typing import BinaryIO, TypeVar
 
 import safehold
 from safehold.audit.model import Detail, EventDraft
 from safehold.audit.note import NoteKey
-from safehold.clock import Clock
 from safehold.custodian.interface import (
     Access,
+    Attested,
     Checked,
+    Composed,
     CustodianError,
-    NoViewError,
     Previewed,
     PreviewWish,
     RequestError,
     Rewrapped,
     RewrapRefusedError,
+    Sent,
     Status,
     UnknownRecipientError,
     check_purpose,
 )
-from safehold.custodian.previews import Previews
-from safehold.custodian.signing import CheckpointSigner
-from safehold.vault.interface import BlobStore, KeyStore, ObjectMissingError, VaultError
+from safehold.custodian.parts import CustodianParts
+from safehold.vault.interface import ObjectMissingError, VaultError
 from safehold.vault.naming import is_object_name
-from safehold.vault.officers import OfficersFile
 from safehold.vault.pipes import read_from
 from safehold.vault.sealing import (
     DamagedError,
@@ -47,45 +45,13 @@ from safehold.vault.sealing import (
 )
 from safehold.vault.vault import wrap
 
+T = TypeVar("T")
+
 MAX_WRAPPED_BYTES = 64 * 1024
 """Largest wrapped key that is read: one for 64 officers has about 7 KiB."""
 
 MAX_WORDS_BYTES = 16 * 1024
 """Longest words that are told: 4,000 characters of any script."""
-
-
-def no_views(access: Access, wish: PreviewWish, object_name: str) -> None:
-    """Where nobody can look at anything. Raises `NoViewError`."""
-    raise NoViewError
-
-
-@dataclass(frozen=True, slots=True)
-class CustodianParts:
-    """What the custodian works with.
-
-    Attributes:
-        identities: of officers; one is enough.
-        objects, keys: the vault's stores.
-        officers: to whom keys are wrapped. Only the operator may write to the file.
-        recipients: to whom it may export beside the officers. The same holds.
-        signer: of checkpoints.
-        audit: appends an event; it is on the disk when this returns.
-        clock: the present moment.
-        views: raises `NoViewError` unless a view is open for exactly the preview of an object
-            that is asked for, and the audit log says so (`open_views.OpenViews`).
-        previews: has previews made; None where there are to be none.
-    """
-
-    identities: Sequence[Identity] = field(repr=False)
-    objects: BlobStore
-    keys: KeyStore
-    officers: OfficersFile
-    recipients: OfficersFile
-    signer: CheckpointSigner
-    audit: Callable[[EventDraft], None]
-    clock: Clock
-    views: Callable[[Access, PreviewWish, str], None] = no_views
-    previews: Previews | None = None
 
 
 class LocalCustodian:
@@ -104,6 +70,7 @@ class LocalCustodian:
             officers=len(present),
             holds_officer=self._holds_one_of(present),
             software=safehold.__version__,
+            environments=() if self._parts.reports is None else self._parts.reports.environments(),
         )
 
     def public_key(self) -> NoteKey:
@@ -219,6 +186,39 @@ class LocalCustodian:
         self._append("custodian.shredded", access)
         return self._parts.keys.delete(access.key_name)
 
+    def compose_report(self, access: Access, report_id: str, output: Writer) -> Composed:
+        """See `Custodian.compose_report`."""
+        return _there(self._parts.reports).compose(access, report_id, output)
+
+    def fix_report(self, access: Access, report_id: str, digest: bytes) -> None:
+        """See `Custodian.fix_report`."""
+        _there(self._parts.reports).fix(access, report_id, digest)
+
+    def send_report(self, access: Access, report_id: str) -> Sent:
+        """See `Custodian.send_report`."""
+        return _there(self._parts.reports).send(access, report_id)
+
+    def fetch_schema(self, environment: str, output: Writer) -> int:
+        """See `Custodian.fetch_schema`."""
+        return _there(self._parts.reports).fetch_schema(environment, output)
+
+    def keep_document(self, access: Access, kind: str, report_id: str, content: bytes) -> str:
+        """See `Custodian.keep_document`."""
+        return _there(self._parts.documents).keep(access, kind, report_id, content)
+
+    def read_document(self, access: Access, document_id: str, output: Writer) -> int:
+        """See `Custodian.read_document`."""
+        return _there(self._parts.documents).read(access, document_id, output)
+
+    def package(self, access: Access, report_id: str, recipient: str, output: Writer) -> int:
+        """See `Custodian.package`."""
+        name = self._recipient_name(recipient)
+        return _there(self._parts.packages).package(access, report_id, (recipient, name), output)
+
+    def attest_destruction(self, destruction_id: str) -> Attested:
+        """See `Custodian.attest_destruction`."""
+        return _there(self._parts.attesting).destruction(destruction_id)
+
     def _case_identity(self, access: Access) -> Identity:
         return self._unwrap(access.key_name)
 
@@ -249,6 +249,13 @@ class LocalCustodian:
         """End what it started. It opens nothing more for previews."""
         if self._parts.previews is not None:
             self._parts.previews.close()
+
+
+def _there(desk: T | None) -> T:
+    """A desk that this custodian has. Raises `CustodianError`."""
+    if desk is None:
+        raise CustodianError("This custodian does not do that.")
+    return desk
 
 
 def _text_of(content: bytes) -> str:

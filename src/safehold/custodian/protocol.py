@@ -22,6 +22,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from safehold.audit.note import NoteError
+from safehold.cases.destruction import DestructionError
 from safehold.custodian.interface import (
     CheckpointRefusedError,
     CustodianAwayError,
@@ -31,10 +32,20 @@ from safehold.custodian.interface import (
     PreviewError,
     RequestError,
     RewrapRefusedError,
+    SendRefusedError,
     UnknownRecipientError,
 )
 from safehold.custodian.signing import CheckpointKeyError
 from safehold.errors import SafeholdError
+from safehold.outbound.model import OutboundError
+from safehold.reporting.model import (
+    NotConfiguredError,
+    ReportChangedError,
+    ReportEnvironmentError,
+    ReportIncompleteError,
+    ReportStateError,
+    UnknownReportError,
+)
 from safehold.vault.interface import ObjectMissingError, VaultError, VaultFullError
 from safehold.vault.officers import OfficersFileError
 from safehold.vault.sealing import DamagedError, KeyMismatchError, RecipientError
@@ -115,8 +126,17 @@ _ERRORS: dict[str, type[SafeholdError]] = {
         PreviewError,
         RecipientError,
         RequestError,
+        DestructionError,
+        NotConfiguredError,
+        OutboundError,
+        ReportChangedError,
+        ReportEnvironmentError,
+        ReportIncompleteError,
+        ReportStateError,
         RewrapRefusedError,
+        SendRefusedError,
         UnknownRecipientError,
+        UnknownReportError,
         VaultError,
         VaultFullError,
     )

@@ -54,6 +54,10 @@ class Context:
         time: when it was uploaded, RFC 3339, as the caller gave it.
         file_name: the name that it had.
         reference: the caller's own id of the item.
+        screen_name, display_name: of the uploader, as users see them.
+        profile_url: address of the uploader's profile.
+        url: where the item stands, or was to stand.
+        device_type, device_id: which kind of id of a device (`IMEI`), and the id.
     """
 
     uploader: str = field(default="", repr=False)
@@ -63,6 +67,12 @@ class Context:
     time: str = field(default="", repr=False)
     file_name: str = field(default="", repr=False)
     reference: str = field(default="", repr=False)
+    screen_name: str = field(default="", repr=False)
+    display_name: str = field(default="", repr=False)
+    profile_url: str = field(default="", repr=False)
+    url: str = field(default="", repr=False)
+    device_type: str = field(default="", repr=False)
+    device_id: str = field(default="", repr=False)
 
     def as_json(self, **more: str) -> bytes:
         """UTF-8 JSON of what is known, with sorted keys."""

@@ -16,12 +16,16 @@ import safehold
 from safehold.audit.note import NoteKey
 from safehold.custodian.interface import (
     Access,
+    Attested,
     Checked,
+    Composed,
+    CustodianError,
     Previewed,
     PreviewError,
     PreviewWish,
     RequestError,
     Rewrapped,
+    Sent,
     Status,
     UnknownRecipientError,
 )
@@ -162,3 +166,35 @@ class FakeCustodian:
     def _fail(self) -> None:
         if self.failure is not None:
             raise self.failure
+
+    def compose_report(self, access: Access, report_id: str, output: Writer) -> Composed:
+        """Refused: `reporting_custodian` composes."""
+        raise CustodianError("This custodian does not do that.")
+
+    def fix_report(self, access: Access, report_id: str, digest: bytes) -> None:
+        """Refused."""
+        raise CustodianError("This custodian does not do that.")
+
+    def send_report(self, access: Access, report_id: str) -> Sent:
+        """Refused."""
+        raise CustodianError("This custodian does not do that.")
+
+    def keep_document(self, access: Access, kind: str, report_id: str, content: bytes) -> str:
+        """Refused."""
+        raise CustodianError("This custodian does not do that.")
+
+    def read_document(self, access: Access, document_id: str, output: Writer) -> int:
+        """Refused."""
+        raise CustodianError("This custodian does not do that.")
+
+    def package(self, access: Access, report_id: str, recipient: str, output: Writer) -> int:
+        """Refused."""
+        raise CustodianError("This custodian does not do that.")
+
+    def attest_destruction(self, destruction_id: str) -> Attested:
+        """Refused."""
+        raise CustodianError("This custodian does not do that.")
+
+    def fetch_schema(self, environment: str, output: Writer) -> int:
+        """Refused."""
+        raise CustodianError("This custodian does not do that.")

@@ -60,6 +60,18 @@ class Permission(enum.StrEnum):
     EVIDENCE_EXPORT = "evidence.export"
     """To propose exports of originals and to fetch those that were approved."""
 
+    REPORTS_READ = "reports.read"
+    """Reports to authorities, with the words and the personal data that they tell."""
+
+    REPORTS_PREPARE = "reports.prepare"
+    """To prepare reports, to resolve what needs a person, and to type in acknowledgements."""
+
+    REPORTS_APPROVE = "reports.approve"
+    """To be the second person of a report."""
+
+    RETENTION_READ = "retention.read"
+    """Until when what is kept, and records of destruction."""
+
     LISTS_READ = "lists.read"
     AUDIT_READ = "audit.read"
     FIGURES_READ = "figures.read"
@@ -80,7 +92,14 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
     {
         Role.REVIEWER: _REVIEWER,
         Role.APPROVER: _REVIEWER
-        | {Permission.APPROVALS_DECIDE, Permission.CASES_HOLD, Permission.FIGURES_READ},
+        | {
+            Permission.APPROVALS_DECIDE,
+            Permission.CASES_HOLD,
+            Permission.FIGURES_READ,
+            Permission.REPORTS_READ,
+            Permission.REPORTS_APPROVE,
+            Permission.RETENTION_READ,
+        },
         Role.OFFICER: _EVERYBODY
         | {
             Permission.CASES_READ,
@@ -88,6 +107,10 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.CASES_HOLD,
             Permission.EVIDENCE_EXPORT,
             Permission.LISTS_READ,
+            Permission.REPORTS_READ,
+            Permission.REPORTS_PREPARE,
+            Permission.REPORTS_APPROVE,
+            Permission.RETENTION_READ,
         },
         Role.AUDITOR: _EVERYBODY
         | {
@@ -95,6 +118,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.FIGURES_READ,
             Permission.LISTS_READ,
             Permission.HEALTH_READ,
+            Permission.RETENTION_READ,
         },
         Role.ADMIN: _EVERYBODY
         | {Permission.USERS_MANAGE, Permission.HEALTH_READ, Permission.LISTS_READ},

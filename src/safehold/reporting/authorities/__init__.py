@@ -1,0 +1,1 @@
+"""The authorities that reports go to, one file each."""

@@ -1,0 +1,1 @@
+"""NCMEC's CyberTipline reporting API."""

@@ -1,0 +1,1 @@
+"""Figures of a period for publication, with small counts suppressed."""
