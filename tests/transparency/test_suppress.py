@@ -48,9 +48,7 @@ def test_no_small_count_can_be_worked_out(parts: dict[str, int], least: int) -> 
         guess
         for guess in itertools.product(range(1, left + 1), repeat=len(hidden))
         if sum(guess) == left
-        and parts_of_whole(
-            {**parts, **dict(zip(hidden, guess, strict=True))}, least
-        ) == shown
+        and parts_of_whole({**parts, **dict(zip(hidden, guess, strict=True))}, least) == shown
     ]
     for place, name in enumerate(hidden):
         if parts[name] < least:

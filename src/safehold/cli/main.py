@@ -28,6 +28,7 @@ from safehold.cli import (
     scan,
     serve,
     services,
+    transparency,
     up,
     users,
     work,
@@ -95,6 +96,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(evidence.cases, name="case")
 app.add_typer(evidence.audit, name="audit")
 app.add_typer(evidence.vault, name="vault")
+app.command("transparency", epilog=transparency.EXAMPLE)(transparency.transparency)
 app.add_typer(config.app, name="config")
 
 

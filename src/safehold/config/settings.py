@@ -45,6 +45,7 @@ from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.reporting.options import CybertipOptions, ReporterOptions, ReportingOptions
 from safehold.retention.options import RetentionOptions
+from safehold.transparency.options import TransparencyOptions
 
 PREFIX = "SAFEHOLD_"
 CONFIG_FILE = "config.toml"
@@ -70,6 +71,7 @@ GROUPS = (
     "cybertip",
     "reporting",
     "retention",
+    "transparency",
 )
 """Settings that are options classes of the packages."""
 TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions, "classifiers": ClassifierOptions}
@@ -148,6 +150,7 @@ class Settings(BaseSettings):
     cybertip: CybertipOptions = CybertipOptions()
     reporting: ReportingOptions = ReportingOptions()
     retention: RetentionOptions = RetentionOptions()
+    transparency: TransparencyOptions = TransparencyOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
     classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)

@@ -42,6 +42,7 @@ def console_parts(
         sign_in=runtime.sign_in_at(address),
         reviews=runtime.reviews,
         views=runtime.views,
+        transparency=runtime.transparency,
         custodian=custodian,
         lists=runtime.lists.show,
         service_names=functools.partial(service_names, runtime),

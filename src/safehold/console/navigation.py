@@ -27,6 +27,7 @@ _BELONGS = {
     "case": "queue",
     "group": "queue",
     "hold": "holds",
+    "transparency": "figures",
     "user": "users",
     "view": "queue",
 }

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from safehold.custodian.interface import Custodian
     from safehold.ids import ServiceId
     from safehold.lists.model import ListInfo
+    from safehold.transparency.service import TransparencyService
     from safehold.users.service import UserService
     from safehold.users.sign_in import SignIn
 
@@ -48,6 +49,7 @@ class ConsoleParts:
         sign_in: signing in and out.
         reviews: locks, decisions, proposals, holds, notes.
         views: looking.
+        transparency: figures that may be published.
         custodian: opens evidence.
         lists: the lists there are.
         service_names: ids and names of the services.
@@ -69,6 +71,7 @@ class ConsoleParts:
     sign_in: SignIn
     reviews: ReviewService
     views: ViewService
+    transparency: TransparencyService
     custodian: Custodian
     lists: Callable[[], Sequence[ListInfo]]
     service_names: Callable[[], dict[ServiceId, str]]

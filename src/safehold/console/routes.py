@@ -17,6 +17,7 @@ from safehold.console.pages import (
     queue,
     rest,
     signin,
+    transparency,
     users,
     views,
     words,
@@ -39,6 +40,7 @@ ROUTES: tuple[Route, ...] = (
     *lists.ROUTES,
     *audit.ROUTES,
     *figures.ROUTES,
+    *transparency.ROUTES,
     *health.ROUTES,
     *rest.ROUTES,
 )

@@ -37,11 +37,12 @@ if TYPE_CHECKING:
 
     from safehold.accounts.authenticator import Authenticator
     from safehold.accounts.service import AccountService
-    from safehold.cases.records import Records
     from safehold.cases.review.parts import ReviewParts
     from safehold.cases.review.service import ReviewService
     from safehold.cases.review.views import ViewService
     from safehold.users.service import UserService
+    from safehold.storage.records import SqlRecords
+    from safehold.transparency.service import TransparencyService
     from safehold.users.sign_in import SignIn
     from safehold.vault.interface import KeyStore
 
@@ -61,8 +62,8 @@ class ServiceRuntime(Runtime):
     """All parts of the service in one home, made on demand in the thread that owns it."""
 
     @functools.cached_property
-    def records(self) -> Records:
-        """Cases, accounts, audit log, outbox and fleet."""
+    def records(self) -> SqlRecords:
+        """Cases and all else that is kept in the database."""
         from safehold.storage.records import SqlRecords
 
         return SqlRecords(self.engine)
@@ -291,6 +292,13 @@ class ServiceRuntime(Runtime):
         from safehold.cases.review.views import ViewService
 
         return ViewService(self.review_parts)
+
+    @functools.cached_property
+    def transparency(self) -> TransparencyService:
+        """Figures that may be published."""
+        from safehold.transparency.service import TransparencyService
+
+        return TransparencyService(self.records, self.settings.transparency)
 
 
 class _Room:
