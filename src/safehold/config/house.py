@@ -29,6 +29,7 @@ class ConsoleOptions:
         address_failures: failures from one address within an hour, whatever the names, before
             it has to wait.
         max_form_bytes: largest form.
+        max_document_bytes: largest document that is handed in with a form.
         max_connections: connections at one time.
         request_seconds: within how long a request must have come.
         page_rows: rows of a page of the queue.
@@ -53,6 +54,7 @@ class ConsoleOptions:
     longest_wait_seconds: float = 900.0
     address_failures: int = 50
     max_form_bytes: int = 64 * 1024
+    max_document_bytes: int = MIB
     max_connections: int = 256
     request_seconds: float = 30.0
     page_rows: int = 50

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import secrets
 import time
@@ -44,6 +45,7 @@ from safehold.console.security import (
     set_cookie,
 )
 from safehold.console.static_files import PREFIX, StaticFiles
+from safehold.console.uploads import read_upload
 from safehold.console.visit import Reply, Route, Visit
 from safehold.errors import SafeholdError
 from safehold.runtime.log import Log
@@ -139,16 +141,21 @@ class ConsoleApp:
         if read and route.permission is not None and came_by_link(headers):
             return _Done("by_link", self._again(request))
         form: Fields = {}
+        document: bytes | None = None
         query: Mapping[str, str] = {}
         try:
             query = read_query(request.scope["query_string"].decode("latin-1"))
             if route.method == "POST":
-                body = await self._body(request)
+                body = await self._body(request, route)
                 kind = headers.get("content-type", "")
-                form = read_form(body, kind, streams=route.streams)
+                if route.uploads:
+                    form, document = read_upload(body, kind)
+                else:
+                    form = read_form(body, kind, streams=route.streams)
         except SafeholdError as error:
             route = _refusal(error, route)
         call = self._call(request, route, path, query, form)
+        call = dataclasses.replace(call, document=document)
         work = functools.partial(self._console.answer, call)
         limiter = self._threads if route.permission is not None else self._strangers
         try:
@@ -189,15 +196,16 @@ class ConsoleApp:
         refresh = {"Refresh": f"0;url={safe_next(_location(request))}"}
         return Response(b"", media_type="text/html", headers=refresh | _NOT_KEPT)
 
-    async def _body(self, request: Request) -> bytes:
+    async def _body(self, request: Request, route: Route) -> bytes:
         """The body. Raises `BodyTooLargeError` or `BodyTimeoutError`."""
         options = self._parts.options
+        most = options.max_form_bytes + (options.max_document_bytes if route.uploads else 0)
         body = bytearray()
         try:
             with anyio.fail_after(options.request_seconds):
                 async for piece in request.stream():
                     body += piece
-                    if len(body) > options.max_form_bytes:
+                    if len(body) > most:
                         raise BodyTooLargeError
         except TimeoutError:
             raise BodyTimeoutError from None

@@ -49,8 +49,8 @@ def _pairs(text: str) -> Fields:
         raise FormError from None
     found: dict[str, list[str]] = {}
     for name, value in pairs:
-        _check(name)
-        _check(value)
+        check_text(name)
+        check_text(value)
         found.setdefault(name, []).append(value)
     return {name: tuple(values) for name, values in found.items()}
 
@@ -65,19 +65,19 @@ def _json_fields(text: str) -> Fields:
     return {
         name: tuple(_text(item) for item in value) if isinstance(value, list) else (_text(value),)
         for name, value in made.items()
-        if _check(name)
+        if check_text(name)
     }
 
 
 def _text(value: object) -> str:
-    if isinstance(value, str) and _check(value):
+    if isinstance(value, str) and check_text(value):
         return value
     if isinstance(value, bool | int | float):
         return json.dumps(value)
     raise FormError
 
 
-def _check(text: str) -> bool:
+def check_text(text: str) -> bool:
     """Refuse what no text can be in a database: NUL, and halves of characters. Else True."""
     if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
         raise FormError

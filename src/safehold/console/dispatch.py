@@ -47,6 +47,7 @@ class Call:
         languages: the header Accept-Language.
         location: path and query, to come back to.
         own_page: whether a POST was sent from the console's own page.
+        document: what was handed in with the form, or None.
     """
 
     route: Route
@@ -62,6 +63,7 @@ class Call:
     languages: str
     location: str
     own_page: bool
+    document: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +143,7 @@ class Console:
             route=call.route.name,
             csrf=self._parts.sign_in.csrf(basis),
             kept=call.kept,
+            document=call.document,
         )
 
     def _reply(self, call: Call, visit: Visit, basis: str, session: Session | None) -> Reply:

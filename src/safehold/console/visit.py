@@ -65,6 +65,7 @@ class Visit:
         route: name of the route.
         csrf: the token that forms of this visit carry, also before somebody has signed in.
         kept: what the browser has kept, see `Reply.kept`.
+        document: what was handed in with a form of a route that `uploads`, or None.
     """
 
     parts: ConsoleParts
@@ -82,6 +83,7 @@ class Visit:
     route: str
     csrf: str = field(default="", repr=False)
     kept: str = field(default="", repr=False)
+    document: bytes | None = field(default=None, repr=False)
 
     @property
     def me(self) -> User:
@@ -130,6 +132,7 @@ class Route:
         streams: whether its POST body is JSON from the console's own script.
         shows: whether a GET of it puts on record that something was shown; then a HEAD, which
             shows nothing, is refused.
+        uploads: whether its POST body is a multipart form with a document (`uploads`).
     """
 
     method: str
@@ -139,3 +142,4 @@ class Route:
     handler: Handler
     streams: bool = False
     shows: bool = False
+    uploads: bool = False
