@@ -201,6 +201,7 @@ def make_house(routes: Iterable[Route]) -> House:
         sign_in=cast(Any, sign_in),
         reviews=missing,
         views=missing,
+        transparency=missing,
         custodian=missing,
         lists=lambda: (),
         service_names=dict,

@@ -69,6 +69,7 @@ MANAGING = {
     "user_sessions_end",
     "user_provider",
 }
+PUBLISHED = {"transparency", "transparency_csv", "transparency_json"}
 AUDITING = {"audit", "audit_event", "audit_verify", "audit_checkpoints"}
 
 TABLE: dict[Role, set[str]] = {
@@ -77,9 +78,10 @@ TABLE: dict[Role, set[str]] = {
     | READING
     | REVIEWING
     | HOLDING
-    | {"approval_approve", "approval_refuse", "figures"},
+    | {"approval_approve", "approval_refuse", "figures"}
+    | PUBLISHED,
     Role.OFFICER: OWN | READING | HOLDING | {"case_words", "case_export", "approval_file"},
-    Role.AUDITOR: OWN | AUDITING | {"lists", "figures", "health"},
+    Role.AUDITOR: OWN | AUDITING | PUBLISHED | {"lists", "figures", "health"},
     Role.ADMIN: OWN | MANAGING | {"lists", "health"},
 }
 
