@@ -29,6 +29,7 @@ from safehold.custodian.interface import (
     UnknownRecipientError,
     check_purpose,
 )
+from safehold.custodian.opening import CaseOpener
 from safehold.custodian.parts import CustodianParts
 from safehold.vault.interface import ObjectMissingError, VaultError
 from safehold.vault.naming import is_object_name
@@ -36,7 +37,6 @@ from safehold.vault.pipes import read_from
 from safehold.vault.sealing import (
     DamagedError,
     Identity,
-    KeyMismatchError,
     Writer,
     seal,
     seal_stream,
@@ -46,9 +46,6 @@ from safehold.vault.sealing import (
 from safehold.vault.vault import wrap
 
 T = TypeVar("T")
-
-MAX_WRAPPED_BYTES = 64 * 1024
-"""Largest wrapped key that is read: one for 64 officers has about 7 KiB."""
 
 MAX_WORDS_BYTES = 16 * 1024
 """Longest words that are told: 4,000 characters of any script."""
@@ -61,6 +58,7 @@ class LocalCustodian:
         if not parts.identities:
             raise CustodianError("The custodian needs the identity of an officer.")
         self._parts = parts
+        self._opener = CaseOpener(parts.identities, parts.objects, parts.keys)
 
     def status(self) -> Status:
         """See `Custodian.status`."""
@@ -169,7 +167,7 @@ class LocalCustodian:
 
     def _rewrap_one(self, name: str, recipients: Sequence[str]) -> Rewrapped:
         try:
-            identity = self._unwrap(name)
+            identity = self._opener.identity(name)
             wrapped = wrap(identity, recipients)
             # What takes the place of the only copy was opened once before.
             if unseal(self._parts.identities, wrapped) != f"{identity.secret}\n".encode("ascii"):
@@ -220,16 +218,7 @@ class LocalCustodian:
         return _there(self._parts.attesting).destruction(destruction_id)
 
     def _case_identity(self, access: Access) -> Identity:
-        return self._unwrap(access.key_name)
-
-    def _unwrap(self, name: str) -> Identity:
-        with self._parts.keys.open(name) as stream:
-            wrapped = stream.read(MAX_WRAPPED_BYTES)
-        secret = unseal(self._parts.identities, wrapped)
-        try:
-            return Identity.parse(secret.decode("ascii"))
-        except (UnicodeDecodeError, KeyMismatchError):
-            raise DamagedError("A wrapped key holds no age identity.") from None
+        return self._opener.identity(access.key_name)
 
     def _holds_one_of(self, recipients: Sequence[str]) -> bool:
         return any(identity.recipient in recipients for identity in self._parts.identities)

@@ -53,6 +53,8 @@ class SurfaceOptions:
         user_per_minute: budget of one end user here; -1 for the one of `budgets`, 0 for none.
         flags_hold: whether what a user flags is held until somebody decides. False by default,
             or any user could take down what others have stored.
+        public: whether what stands here can be seen by everybody, which reports to authorities
+            tell. Not said by default: then they say nothing of it.
     """
 
     enabled: bool = True
@@ -67,6 +69,7 @@ class SurfaceOptions:
     classifiers: tuple[str, ...] = ()
     user_per_minute: int = -1
     flags_hold: bool = False
+    public: bool | None = None
 
     def policy(self, base: PolicyOptions) -> PolicyOptions:
         """The options of decisions on this surface."""
