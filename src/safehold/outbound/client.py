@@ -28,9 +28,11 @@ import httpx
 
 from safehold.clock import Clock, SystemClock
 from safehold.outbound.addresses import IpAddress, permitted
+from safehold.outbound.body import Body, Way
 from safehold.outbound.model import (
     Call,
     OutboundDeniedError,
+    OutboundError,
     OutboundFailedError,
     OutboundOptions,
     OutboundRedirectError,
@@ -100,15 +102,36 @@ class Outbound:
         """Make a call.
 
         Raises:
-            OutboundError: one of its kinds; never another exception.
+            OutboundError: one of its kinds; never another exception, but for what reading a
+                `StreamedBody` raises.
         """
         if self._pool is None:
             raise RuntimeError("use `async with`")
-        url = check_url(call.url, self._options)
         seconds = call.timeout_seconds or self._options.timeout_seconds
+        way = Way(seconds)
         try:
-            async with asyncio.timeout(seconds):
-                return await self._send(self._pool, url, call, seconds)
+            async with Body(call.body) as body:
+                try:
+                    url = check_url(call.url, self._options)
+                    return await self._within(self._pool, url, call, (way, body))
+                except OutboundError:
+                    body.raise_failure()
+                    raise
+        except OutboundError as error:
+            error.may_have_arrived = way.may_have_arrived
+            raise
+
+    async def _within(
+        self,
+        pool: httpcore.AsyncConnectionPool,
+        url: httpx.URL,
+        call: Call,
+        sending: tuple[Way, Body],
+    ) -> Reply:
+        """`_send` with its deadline, and its errors as this module's."""
+        try:
+            async with asyncio.timeout(sending[0].seconds):
+                return await self._send(pool, url, call, sending)
         except (TimeoutError, httpcore.TimeoutException) as error:
             raise OutboundTimeoutError from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as error:
@@ -117,9 +140,15 @@ class Outbound:
             raise OutboundFailedError from error
 
     async def _send(
-        self, pool: httpcore.AsyncConnectionPool, url: httpx.URL, call: Call, seconds: float
+        self,
+        pool: httpcore.AsyncConnectionPool,
+        url: httpx.URL,
+        call: Call,
+        sending: tuple[Way, Body],
     ) -> Reply:
+        way, body = sending
         own = {"accept-encoding": "identity", "user-agent": USER_AGENT, **call.headers}
+        own |= body.headers
         headers: list[tuple[bytes | str, bytes | str]] = [(b"host", url.netloc), *own.items()]
         target = httpcore.URL(
             scheme=url.raw_scheme, host=url.raw_host, port=url.port, target=url.raw_path
@@ -128,24 +157,28 @@ class Outbound:
             call.method,
             target,
             headers=headers,
-            content=call.body,
-            extensions={"timeout": {"connect": seconds}},
+            content=body.content,
+            extensions={"timeout": {"connect": way.seconds}, "trace": way.trace},
         ) as answer:
             if 300 <= answer.status < 400:
                 raise OutboundRedirectError
             received = {name.lower(): value for name, value in answer.headers}
-            if not 200 <= answer.status < 300:
+            is_error = answer.status >= 400 and call.accept_errors
+            if not (200 <= answer.status < 300 or is_error):
                 raise OutboundStatusError(answer.status, self._retry_after(received))
+            told = {
+                name.decode("latin-1"): text.decode("latin-1") for name, text in received.items()
+            }
             if not call.read_answer:
-                return Reply(answer.status, b"")
+                return Reply(answer.status, b"", told)
             if received.get(b"content-encoding", b"identity").strip().lower() != b"identity":
                 raise OutboundTooLongError
-            body = bytearray()
+            read = bytearray()
             async for part in answer.aiter_stream():
-                body += part
-                if len(body) > self._options.max_answer_bytes:
+                read += part
+                if len(read) > self._options.max_answer_bytes:
                     raise OutboundTooLongError
-            return Reply(answer.status, bytes(body))
+            return Reply(answer.status, bytes(read), told)
 
     def _retry_after(self, headers: Mapping[bytes, bytes]) -> float | None:
         """Seconds that `Retry-After` asks for (RFC 9110, section 10.2.3)."""

@@ -5,8 +5,9 @@ No message of an error holds the address that was called, a header or a part of 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import BinaryIO
 
 from safehold.errors import SafeholdError, UsageError
 
@@ -36,6 +37,20 @@ class OutboundOptions:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamedBody:
+    """A body that is not held in memory.
+
+    Attributes:
+        size: its bytes; they are announced, and another number of them is a failure.
+        open: gives it to be read, once; it is closed after the call. What reading it raises comes
+            out of the call as it is, and the other machine has then not got the whole.
+    """
+
+    size: int
+    open: Callable[[], BinaryIO] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One call.
 
@@ -46,34 +61,45 @@ class Call:
         body: what is sent.
         timeout_seconds: time for this call where it is not the options'.
         read_answer: whether the answer's body is read; else its status is all that counts.
+        accept_errors: whether an answer with an error's status (400 to 599) is a reply too, with
+            its body, and no `OutboundStatusError`.
     """
 
     url: str = field(repr=False)
     method: str = "POST"
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
-    body: bytes = field(default=b"", repr=False)
+    body: bytes | StreamedBody = field(default=b"", repr=False)
     timeout_seconds: float | None = None
     read_answer: bool = True
+    accept_errors: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """An answer with a status of success.
+    """An answer with a status of success, or of an error where the call accepts those.
 
     Attributes:
-        status: 200 to 299.
+        status: 200 to 299, or 400 to 599.
         body: at most `max_answer_bytes`; empty where it is not read.
+        headers: of the answer, their names in lower case; of several the last.
     """
 
     status: int
     body: bytes = field(repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class OutboundError(SafeholdError):
-    """Base of everything that can go wrong with a call to another machine."""
+    """Base of everything that can go wrong with a call to another machine.
+
+    Attributes:
+        may_have_arrived: whether any part of the request may have reached the other machine. It
+            is false only where that surely did not happen.
+    """
 
     code = "outbound"
     default_message = "A call to another machine failed."
+    may_have_arrived: bool = True
 
 
 class OutboundDeniedError(OutboundError, UsageError):

@@ -179,7 +179,11 @@ def _texts(body: bytes) -> dict[str, list[str]]:
     from lxml import etree
 
     parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, dtd_validation=False
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        remove_comments=True,
+        remove_pis=True,
     )
     try:
         root = etree.fromstring(body, parser)
@@ -195,8 +199,6 @@ def _texts(body: bytes) -> dict[str, list[str]]:
 
 def _leaves(prefix: str, parent: _Element) -> Iterable[tuple[str, _Element]]:
     for element in parent:
-        if not isinstance(element.tag, str):  # a comment
-            continue
         path = prefix + _local(element.tag)
         yield path, element
         if not prefix:
