@@ -31,6 +31,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "surfaces.threshold": (-1, 64),
     "surfaces.user_per_minute": (-1, math.inf),
     "classifiers.mark": (0, 1),
+    "console.max_document_bytes": (1, 1_048_576),
     "previews.max_side": (64, 3_200),
     "review.stills": (1, 128),
     "review.likeness_radius": (1, 16),

@@ -12,6 +12,7 @@ from types import MappingProxyType
 from safehold.console.catalog import mark
 from safehold.console.event_labels import EVENTS
 from safehold.console.reason_labels import FAULTS, REASONS
+from safehold.console.report_labels import FAMILIES
 
 _STATES = {
     "awaiting_bytes": mark("waits for its bytes"),
@@ -121,6 +122,8 @@ _APPROVAL = {
     "role": mark("An approver has to decide it."),
     "decider": mark("It would undo your own decision: somebody else has to approve it."),
     "decided": mark("It is decided already, or has expired."),
+    "report_role": mark("Somebody whose role approves reports has to read it."),
+    "prepared": mark("You have prepared it: somebody else has to read and approve it."),
 }
 _WHY_NOT = {
     "permission": mark("Your role does not decide cases."),
@@ -171,6 +174,7 @@ LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "reason": {**REASONS, **FAULTS},
         "event": EVENTS,
         "role": _ROLES,
+        **FAMILIES,
     }
 )
 """Words of codes, by family."""

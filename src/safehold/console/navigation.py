@@ -12,7 +12,9 @@ from safehold.console.visit import Visit
 ENTRIES = (
     ("queue", mark("Queue")),
     ("approvals", mark("Approvals")),
+    ("reports", mark("Reports")),
     ("holds", mark("Legal holds")),
+    ("retention", mark("Retention")),
     ("figures", mark("Figures")),
     ("lists", mark("Lists")),
     ("audit", mark("Audit log")),
@@ -27,6 +29,7 @@ _BELONGS = {
     "case": "queue",
     "group": "queue",
     "hold": "holds",
+    "report": "reports",
     "transparency": "figures",
     "user": "users",
     "view": "queue",

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping
 
+from safehold.cases.destruction import DestructionError, RetentionError
 from safehold.cases.model import UnknownCaseError
 from safehold.cases.review.model import (
     LockedError,
@@ -32,8 +33,21 @@ from safehold.console.errors import (
     PageMissingError,
 )
 from safehold.console.visit import Reply, Visit
-from safehold.custodian.interface import CustodianAwayError, NoViewError, PreviewError
+from safehold.custodian.interface import (
+    CustodianAwayError,
+    NoViewError,
+    PreviewError,
+    SendRefusedError,
+)
 from safehold.errors import SafeholdError
+from safehold.reporting.model import (
+    NotConfiguredError,
+    ReportChangedError,
+    ReportEnvironmentError,
+    ReportIncompleteError,
+    ReportStateError,
+    UnknownReportError,
+)
 from safehold.users.model import (
     ConfirmError,
     SessionError,
@@ -47,6 +61,7 @@ STATUSES: Mapping[type[SafeholdError], int] = {
     PageMissingError: 404,
     UnknownCaseError: 404,
     UnknownUserError: 404,
+    UnknownReportError: 404,
     MethodError: 405,
     ForbiddenError: 403,
     CsrfError: 403,
@@ -60,6 +75,14 @@ STATUSES: Mapping[type[SafeholdError], int] = {
     ProposalError: 409,
     TransitionError: 409,
     UserExistsError: 409,
+    ReportStateError: 409,
+    ReportChangedError: 409,
+    ReportEnvironmentError: 409,
+    NotConfiguredError: 409,
+    DestructionError: 409,
+    ReportIncompleteError: 422,
+    RetentionError: 403,
+    SendRefusedError: 403,
     ViewNeededError: 403,
     TwoPeopleError: 403,
     SamePersonError: 403,
