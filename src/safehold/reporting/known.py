@@ -20,11 +20,15 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from safehold.cases.model import OccurrenceKind
+from safehold.hashing.model import EXACT_LENGTHS
+from safehold.lists.model import Tier
 from safehold.reporting.facts import FactFile, FactOccurrence, FilingDetails, FilingFacts
 from safehold.reporting.model import Relevance
 
 _T = TypeVar("_T")
 _NAMES_A_PERSON = ("uploader", "uploader_address", "profile_url", "screen_name")
+_TIERS = frozenset({Tier.CONFIRMED, Tier.SUSPECTED, Tier.LOCAL})
+_EXACT = frozenset(EXACT_LENGTHS)
 _MAX_OFFSET = dt.timedelta(hours=14)
 
 
@@ -34,6 +38,14 @@ class Source(enum.StrEnum):
     OFFICER = "officer"
     CALLER = "caller"
     RECEIPT = "receipt"
+
+
+class How(enum.StrEnum):
+    """How a file was found, as authorities are told: never by which list."""
+
+    EXACT = "exact"
+    LIKENESS = "likeness"
+    OTHERWISE = "otherwise"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +96,13 @@ class Incident:
     Attributes:
         moment: the officer's, or that of the first occurrence.
         occurrences: how many there are, of the reported files.
-        last: moment of the last.
+        first, last: moments of the first and the last; the opening of the case where there are
+            none.
     """
 
     moment: Moment
     occurrences: int
+    first: Moment
     last: Moment
 
 
@@ -209,8 +223,8 @@ def incident(facts: FilingFacts, details: FilingDetails) -> Incident:
     else:
         count = len(moments)
     said = parse_time(details.incident_time)
-    first = Moment(said, Source.OFFICER) if said is not None else moments[0]
-    return Incident(first, count, moments[-1])
+    told = Moment(said, Source.OFFICER) if said is not None else moments[0]
+    return Incident(told, count, moments[0], moments[-1])
 
 
 def is_public(file: FactFile) -> bool | None:
@@ -219,6 +233,20 @@ def is_public(file: FactFile) -> bool | None:
     if True in said:
         return True
     return False if said == {False} else None
+
+
+def how_found(file: FactFile) -> How:
+    """By an equal digest, by likeness, or otherwise than by a list that holds.
+
+    A digest that another of the same entry contradicts proves nothing; nor does a list that is
+    only observed, or that says what something is not.
+    """
+    held = [
+        match for match in file.matches if match.get("tier") in _TIERS and not match.get("conflict")
+    ]
+    if any(match.get("signal") in _EXACT for match in held):
+        return How.EXACT
+    return How.LIKENESS if held else How.OTHERWISE
 
 
 def is_said_generated(file: FactFile) -> bool:

@@ -20,7 +20,7 @@ _ADVICE: Mapping[str, str] = {
     "no_person": "No uploader is known: investigators have nobody to look for.",
     "no_ip": "No IP address is known: it is what investigators need most.",
     "no_port": "An IPv4 address has no port: many people may share such an address.",
-    "one_moment": "IP addresses are known of one moment only: add those of other log-ins, in words.",
+    "one_moment": "IP addresses are known of one moment only: add other log-ins in words.",
     "no_email": "No mail address of the person is known.",
     "no_screen_name": "No screen name of the person is known.",
     "no_profile_url": "No address of the person's profile is known.",
@@ -30,13 +30,13 @@ _ADVICE: Mapping[str, str] = {
     "no_address": "It is not known where the file stood.",
     "urgency": "What was annotated may mean that a child is in danger now: is it urgent?",
     "no_reporter_phone": "No phone number is given by which investigators can call.",
-    "no_platform": "The name of the application is not set: the service's name stands in its place.",
+    "no_platform": "The application has no name in the settings: the service's name stands there.",
     "no_terms": "The terms of service that were broken are not given.",
     "no_legal_url": "It is not said where law enforcement finds how to ask for more.",
     "no_digests": "Not all digests of the file are known.",
     "no_file_name": "The name that the file had is not known.",
     "public_unknown": "It is not known whether everybody could see the file.",
-    "no_reporter": "It is not set who reports: fill it in by hand (settings of the group reporter).",
+    "no_reporter": "Who reports is not set: fill it in by hand (settings of the group reporter).",
 }
 
 _NOTES: Mapping[str, str] = {
