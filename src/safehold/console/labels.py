@@ -107,7 +107,7 @@ _PROPOSALS = {
     "clear": mark("Clear an exact match"),
     "clear_similar": mark("Clear by likeness"),
     "export": mark("Export the originals"),
-    "purge": mark("Destroy the evidence early"),
+    "purge": mark("Destroy the evidence"),
     "undo": mark("Undo a decision"),
 }
 _PROPOSAL_STATES = {

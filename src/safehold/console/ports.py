@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from safehold.policy.surfaces import Surfaces
+from safehold.reporting.options import CybertipOptions, ReporterOptions, ReportingOptions
 
 if TYPE_CHECKING:
     from safehold.audit.model import Checkpoint
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
     from safehold.custodian.interface import Custodian
     from safehold.ids import ServiceId
     from safehold.lists.model import ListInfo
+    from safehold.reporting.service import ReportService
+    from safehold.retention.service import RetentionService
     from safehold.transparency.service import TransparencyService
     from safehold.users.service import UserService
     from safehold.users.sign_in import SignIn
@@ -49,6 +52,8 @@ class ConsoleParts:
         sign_in: signing in and out.
         reviews: locks, decisions, proposals, holds, notes.
         views: looking.
+        reports: reports to authorities.
+        retention: until when what is kept.
         transparency: figures that may be published.
         custodian: opens evidence.
         lists: the lists there are.
@@ -64,6 +69,7 @@ class ConsoleParts:
         is_genuine: whether a checkpoint of the audit log has a right signature
             (`custodian.verifying.checkpoint_verifier`).
         client_key: key of the digests that sessions are bound to.
+        reporter, reporting, cybertip: who reports, to whom, and how.
     """
 
     records: Records
@@ -86,3 +92,8 @@ class ConsoleParts:
     health: Callable[[], Sequence[HealthLine]] = tuple
     is_genuine: Callable[[Checkpoint], bool] = lambda _: False
     client_key: bytes = field(default=b"", repr=False)
+    reports: ReportService = field(default=cast(Any, None))
+    retention: RetentionService = field(default=cast(Any, None))
+    reporter: ReporterOptions = field(default_factory=ReporterOptions)
+    reporting: ReportingOptions = field(default_factory=ReportingOptions)
+    cybertip: CybertipOptions = field(default_factory=CybertipOptions)

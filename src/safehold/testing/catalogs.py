@@ -12,6 +12,7 @@ from babel.messages.extract import extract_from_dir
 from babel.messages.pofile import read_po, write_po
 
 import safehold
+from safehold.reporting.labels import FINDING_TEXTS
 
 ROOT = Path(safehold.__file__).parent
 CONSOLE = ROOT / "console"
@@ -27,7 +28,16 @@ KEYWORDS: Mapping[str, tuple[int, ...] | None] = {
 }
 """Functions whose first argument, or first two, are texts."""
 
-ERROR_PACKAGES = ("console", "users", "cases", "custodian", "vault", "storage")
+ERROR_PACKAGES = (
+    "console",
+    "users",
+    "cases",
+    "custodian",
+    "vault",
+    "storage",
+    "reporting",
+    "retention",
+)
 """Packages whose errors a page can show."""
 
 NOT_IN_PAGES = frozenset(
@@ -71,7 +81,8 @@ Key = str | tuple[str, str]
 def template() -> Catalog:
     """Every text, with the files that it stands in."""
     made = Catalog(project="Safehold", charset="utf-8")
-    for key, place in (*_marked(), *_errors()):
+    findings = ((text, "reporting/labels.py") for text in FINDING_TEXTS.values())
+    for key, place in (*_marked(), *_errors(), *findings):
         made.add(key, locations=[(place, 0)])
     return made
 

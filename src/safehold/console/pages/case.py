@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from safehold.cases.model import CaseState, Queue
+from safehold.cases.model import Case, CaseState, Queue
 from safehold.cases.review import rules
 from safehold.cases.review.dossier import Dossier
 from safehold.cases.review.model import Annotation, Classification, ClearReason, ProposalState
@@ -46,7 +46,9 @@ def show(visit: Visit) -> Reply:
         annotations=tuple(Annotation),
         reasons=tuple(ClearReason),
         origin=visit.query.get("from", ""),
+        short_code=facts.short_code,
         **_around(visit),
+        **_reporting(visit, case),
     )
 
 
@@ -70,6 +72,20 @@ def _around(visit: Visit) -> Mapping[str, Any]:
         around["limits"] = parts.views.limits(visit.me)
         around["budget"] = parts.views.budget(visit.me)
     return around
+
+
+def _reporting(visit: Visit, case: Case) -> Mapping[str, Any]:
+    """Reports about the case, and until when it is kept; what the role does not see is None."""
+    parts = visit.parts
+    if parts.reports is None:  # wip
+        return {"report_people": None, "kept_until": None}
+    reads = visit.may(Permission.REPORTS_READ) and case.state is not CaseState.OPEN
+    return {
+        "report_people": parts.reports.people(case.case_id) if reads else None,
+        "kept_until": (
+            parts.retention.clock_of(case.case_id) if visit.may(Permission.RETENTION_READ) else None
+        ),
+    }
 
 
 ROUTES: tuple[Route, ...] = (Route("GET", "/cases/{case_id}", "case", Permission.CASES_READ, show),)

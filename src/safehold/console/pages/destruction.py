@@ -59,9 +59,7 @@ def request(visit: Visit) -> Reply:
         raise FormError(mark("The document is larger than is taken."))
     words = fields.words(visit)
     case = case_of(visit, fields.case_id(visit))
-    access = Access(
-        case.key_name, case.case_id, f"user:{visit.me.user_id}", f"case:{case.case_id}"
-    )
+    access = Access(case.key_name, case.case_id, f"user:{visit.me.user_id}", f"case:{case.case_id}")
     kind = DocumentKind.DESTRUCTION_REQUEST.value
     document_id = visit.parts.custodian.keep_document(access, kind, "", document)
     details = {
@@ -99,7 +97,7 @@ ROUTES: tuple[Route, ...] = (
         "POST",
         "/cases/{case_id}/destroy",
         "case_destroy",
-        Permission.CASES_DECIDE,
+        Permission.CASES_HOLD,
         request,
         uploads=True,
     ),

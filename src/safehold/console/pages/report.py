@@ -147,9 +147,7 @@ def compose(visit: Visit, case: Case, report: Report) -> Composed:
     """What a report says, as the custodian tells it; why not, where it does not."""
     told = io.BytesIO()
     try:
-        visit.parts.custodian.compose_report(
-            access(visit, case, report), report.report_id, told
-        )
+        visit.parts.custodian.compose_report(access(visit, case, report), report.report_id, told)
         return read(told.getvalue())
     except SafeholdError as error:
         hint = visit.text(error.hint) if error.hint else ""

@@ -221,9 +221,7 @@ def _done(visit: Visit, report: Report, code: str) -> Reply:
 _PREPARE, _APPROVE = Permission.REPORTS_PREPARE, Permission.REPORTS_APPROVE
 
 
-def _action(
-    word: str, name: str, handler: Handler, permission: Permission = _PREPARE
-) -> Route:
+def _action(word: str, name: str, handler: Handler, permission: Permission = _PREPARE) -> Route:
     return Route("POST", f"/reports/{{report_id}}/{word}", name, permission, handler)
 
 

@@ -140,9 +140,7 @@ def _service(visit: Visit, case: Case) -> Service:
     return found[case.service_id]
 
 
-def _choices(
-    visit: Visit, case: Case, service: Service, person: PersonOfCase
-) -> Sequence[Choice]:
+def _choices(visit: Visit, case: Case, service: Service, person: PersonOfCase) -> Sequence[Choice]:
     """The authorities, those of the house first, each with whether it is needed."""
     parts = visit.parts
     filed = [one for one in person.reports if one.state is ReportState.FILED]

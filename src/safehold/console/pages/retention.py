@@ -42,9 +42,7 @@ def propose(visit: Visit) -> Reply:
         case_id = CaseId(given[:64])
         details = {"ground": Ground.RETENTION_OVER.value}
         try:
-            visit.parts.reviews.propose(
-                case_id, visit.me, ProposalKind.PURGE, details, words
-            )
+            visit.parts.reviews.propose(case_id, visit.me, ProposalKind.PURGE, details, words)
         except _LEFT as error:
             left.append((case_id, _said(visit, error)))
     if not left:
@@ -69,7 +67,7 @@ def _page(
         further=rows[-1].case_id if len(rows) == limit else "",
         left=left,
         proposed=proposed,
-        proposes=state == "due" and bool(rows) and visit.may(Permission.CASES_DECIDE),
+        proposes=state == "due" and bool(rows) and visit.may(Permission.CASES_HOLD),
         opens=visit.may(Permission.CASES_READ),
     )
 
@@ -80,5 +78,5 @@ def _said(visit: Visit, error: SafeholdError) -> str:
 
 ROUTES: tuple[Route, ...] = (
     Route("GET", "/retention", "retention", Permission.RETENTION_READ, show),
-    Route("POST", "/retention/propose", "retention_propose", Permission.CASES_DECIDE, propose),
+    Route("POST", "/retention/propose", "retention_propose", Permission.CASES_HOLD, propose),
 )
