@@ -17,6 +17,9 @@ WITH_BYTES = frozenset({"sign", "open_sealed", "words", "keep_document"})
 PREVIEW = "preview"
 """The call that waits for a worker."""
 
+LONG = frozenset({"send_report", "package", "fetch_schema"})
+"""Calls that wait for other machines, or that take as long as there is evidence."""
+
 _Handler = Callable[[Custodian, "Call"], Mapping[str, Any]]
 
 

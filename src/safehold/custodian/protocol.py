@@ -23,6 +23,8 @@ from typing import Any
 
 from safehold.audit.note import NoteError
 from safehold.cases.destruction import DestructionError
+from safehold.cases.model import UnknownCaseError
+from safehold.cases.review.refusals import NotPermittedError
 from safehold.custodian.interface import (
     CheckpointRefusedError,
     CustodianAwayError,
@@ -38,6 +40,8 @@ from safehold.custodian.interface import (
 from safehold.custodian.signing import CheckpointKeyError
 from safehold.errors import SafeholdError
 from safehold.outbound.model import OutboundError
+from safehold.reporting.documents import DocumentsError
+from safehold.reporting.facts import DetailsError
 from safehold.reporting.model import (
     NotConfiguredError,
     ReportChangedError,
@@ -127,7 +131,10 @@ _ERRORS: dict[str, type[SafeholdError]] = {
         RecipientError,
         RequestError,
         DestructionError,
+        DetailsError,
+        DocumentsError,
         NotConfiguredError,
+        NotPermittedError,
         OutboundError,
         ReportChangedError,
         ReportEnvironmentError,
@@ -135,6 +142,7 @@ _ERRORS: dict[str, type[SafeholdError]] = {
         ReportStateError,
         RewrapRefusedError,
         SendRefusedError,
+        UnknownCaseError,
         UnknownRecipientError,
         UnknownReportError,
         VaultError,

@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from safehold.custodian.address import Address, TlsAddress, UnixAddress, server_context
-from safehold.custodian.calls import PREVIEW, Call, carry_out, needs_bytes
+from safehold.custodian.calls import LONG, PREVIEW, Call, carry_out, needs_bytes
 from safehold.custodian.interface import Custodian, CustodianError, RequestError
 from safehold.custodian.protocol import (
     HEADER_BYTES,
@@ -50,9 +50,11 @@ class ServeOptions:
         users: ids of the users whose processes are answered on the Unix socket; empty for the
             custodian's own.
         connections: at one time; above that new ones are closed at once.
-        threads: calls that are carried out at one time, previews apart.
+        threads: calls that are carried out at one time, previews and long ones apart.
         preview_threads: calls for previews that are carried out or wait at one time; more than
             `previews.waiting`, so that those beyond are told so.
+        long_threads: calls that wait for an authority, or make packages, that are carried out at
+            one time; further ones wait.
         request_seconds: within how long a call must have come, and a handshake of TLS.
         write_seconds: how long a caller may take nothing of its answer.
         shutdown_seconds: how long calls that are under way may take when the process ends.
@@ -62,6 +64,7 @@ class ServeOptions:
     connections: int = 64
     threads: int = 8
     preview_threads: int = 18
+    long_threads: int = 4
     request_seconds: float = 10.0
     write_seconds: float = 30.0
     shutdown_seconds: float = 20.0
@@ -111,6 +114,8 @@ class _Server:
         self._pool = ThreadPoolExecutor(self._options.threads, "custodian")
         # Previews wait for workers; other calls, such as those of signatures, go on meanwhile.
         self._previews = ThreadPoolExecutor(self._options.preview_threads, "preview")
+        # So do calls that wait for an authority.
+        self._long = ThreadPoolExecutor(self._options.long_threads, "long")
         try:
             async with contextlib.AsyncExitStack() as stack:
                 bound = [await self._listen(address, stack) for address in addresses]
@@ -120,8 +125,8 @@ class _Server:
             await self._finish()
         finally:
             # Without waiting: a thread that still sends needs this loop to learn of the end.
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._previews.shutdown(wait=False, cancel_futures=True)
+            for pool in (self._pool, self._previews, self._long):
+                pool.shutdown(wait=False, cancel_futures=True)
 
     async def _finish(self) -> None:
         """Wait for calls that are under way, within reason."""
@@ -217,8 +222,12 @@ class _Server:
             output.finish()
             return answer
 
-        threads = self._previews if call.name == PREVIEW else self._pool
-        return await loop.run_in_executor(threads, work)
+        return await loop.run_in_executor(self._threads(call.name), work)
+
+    def _threads(self, name: str) -> ThreadPoolExecutor:
+        if name == PREVIEW:
+            return self._previews
+        return self._long if name in LONG else self._pool
 
 
 class _CallerLostError(Exception):
