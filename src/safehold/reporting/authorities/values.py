@@ -62,7 +62,7 @@ def _moment(sheet: Sheet) -> str:
 def _occurrences(sheet: Sheet) -> str:
     found = known.incident(sheet.facts, sheet.details)
     if found.occurrences < 2:
-        return sheet.phrases.once
+        return sheet.phrases.once if found.occurrences else ""
     return sheet.phrases.occurrences.format(
         count=found.occurrences, first=moment(sheet, found.first), last=moment(sheet, found.last)
     )
