@@ -9,6 +9,7 @@ import string
 import pytest
 from babel.messages.catalog import Message
 
+from safehold.cases.destruction import Ground
 from safehold.cases.model import Attention, CaseState, OccurrenceKind, Queue, StatementKind
 from safehold.cases.review.model import (
     Annotation,
@@ -25,6 +26,17 @@ from safehold.hashing.model import Orientation
 from safehold.lists.model import Tier
 from safehold.media.model import Fault
 from safehold.policy.model import Reason, Verdict
+from safehold.reporting.documents import Level
+from safehold.reporting.model import (
+    AuthorityCode,
+    DocumentKind,
+    Environment,
+    Relevance,
+    ReportState,
+    StepKind,
+    StepPhase,
+    Trouble,
+)
 from safehold.testing import catalogs as source
 from safehold.users.model import LANGUAGES
 from safehold.users.roles import Role
@@ -96,7 +108,11 @@ def test_what_the_source_says_is_found() -> None:
     assert any(isinstance(text, tuple) for text in found)
 
 
-MARKED = {("user_fields.html", "role_words[role]")}
+MARKED = {
+    ("transparency.html", "not_counted[code]"),
+    ("transparency.html", "titles[table.code]"),
+    ("user_fields.html", "role_words[role]"),
+}
 """Texts that come from tables in which each is marked."""
 
 
@@ -176,6 +192,17 @@ def test_which_language(preferred: str, header: str, language: str) -> None:
         ("reason", Reason),
         ("reason", Fault),
         ("role", Role),
+        ("report_state", ReportState),
+        ("environment", Environment),
+        ("authority", AuthorityCode),
+        ("level", Level),
+        ("relevance", Relevance),
+        ("step", StepKind),
+        ("phase", StepPhase),
+        ("document", DocumentKind),
+        ("trouble", [code for code in Trouble if code is not Trouble.NONE]),
+        ("check", [code for code in Trouble if code is not Trouble.NONE]),
+        ("ground", Ground),
         ("orientation", [code for code in Orientation if code is not Orientation.ORIGINAL]),
         ("attention", [code for code in Attention if code is not Attention.NONE]),
     ],

@@ -49,6 +49,7 @@ NOT_IN_PAGES = frozenset(
         "custodian/setting_up.py",
         "custodian/signing.py",
         "custodian/verifying.py",
+        "reporting/cybertip/multipart.py",
         "storage/digest_key.py",
         "storage/migrate.py",
         "storage/schema.py",

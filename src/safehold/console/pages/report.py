@@ -21,7 +21,7 @@ from safehold.custodian.interface import Access
 from safehold.errors import SafeholdError
 from safehold.ids import ReportId
 from safehold.reporting.authorities.registry import AUTHORITIES
-from safehold.reporting.cybertip.incidents import ANNOTATIONS, INCIDENTS
+from safehold.reporting.cybertip.incidents import ANNOTATIONS, INCIDENT_TYPES
 from safehold.reporting.documents import Document, DocumentsError, Draft, Level, digest, from_json
 from safehold.reporting.facts import FilingDetails
 from safehold.reporting.model import (
@@ -37,6 +37,9 @@ from safehold.users.roles import Permission
 CHECKLIST = "checklist.json"
 _READ_AT_ONCE = frozenset({ReportState.DRAFT, ReportState.WAITING})
 """States in which the documents are what somebody comes for; elsewhere they are asked for."""
+
+_INCIDENTS = {code: one.value for code, one in INCIDENT_TYPES.items()}
+"""Types of incidents, as the authority names them."""
 
 _UNDER_WAY = frozenset({ReportState.APPROVED, ReportState.SENDING})
 
@@ -125,8 +128,8 @@ def page(
         details=given or composed.details,
         drafts=drafts,
         others=service.other_files(report.report_id) if drafts else (),
-        incidents=INCIDENTS if report.authority is AuthorityCode.NCMEC else {},
-        annotations=ANNOTATIONS if report.authority is AuthorityCode.NCMEC else {},
+        incidents=_INCIDENTS if report.authority is AuthorityCode.NCMEC else {},
+        annotations=ANNOTATIONS if report.authority is AuthorityCode.NCMEC else (),
         steps=service.steps(report.report_id),
         kept=[d for d in service.documents(case.case_id) if d.report_id == report.report_id],
         second=why_not(visit, report),
