@@ -25,6 +25,7 @@ from safehold.cli import (
     init,
     lists,
     officers,
+    report,
     scan,
     serve,
     services,
@@ -96,6 +97,7 @@ app.add_typer(users.app, name="user")
 app.add_typer(evidence.cases, name="case")
 app.add_typer(evidence.audit, name="audit")
 app.add_typer(evidence.vault, name="vault")
+app.add_typer(report.app, name="report")
 app.command("transparency", epilog=transparency.EXAMPLE)(transparency.transparency)
 app.add_typer(config.app, name="config")
 

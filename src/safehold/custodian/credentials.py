@@ -24,11 +24,15 @@ class Credential:
     password: str = field(repr=False)
 
 
+SIMULATED = Credential("simulator", "simulated")
+"""What a simulator that was started without others takes."""
+
+
 class Credentials:
     """The credentials that the settings name.
 
-    A simulator takes the place of the test environment and is asked with its credentials; it is
-    on this machine, and takes any where there are none.
+    A simulator takes the place of the test environment and is asked with its credentials, where
+    there are any.
     """
 
     def __init__(self, options: CybertipOptions) -> None:
@@ -45,7 +49,7 @@ class Credentials:
             return _read(options.username, options.password_file)
         if environment is Environment.SIMULATOR and options.simulator:
             if not options.test_username:
-                return Credential("simulator", "simulator")
+                return SIMULATED
             return _read(options.test_username, options.test_password_file)
         if environment is Environment.TEST and not options.simulator:
             return _read(options.test_username, options.test_password_file)

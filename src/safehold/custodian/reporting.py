@@ -9,8 +9,9 @@ The rules, each checked against the records here, whoever asks:
 3. Sent is only what two people who exist, and are not one, have agreed to: the digest of the
    documents is that of the report and that of the second person's event in the audit log. It
    goes to the one environment that follows from its service, now as when it was begun.
-4. A file is sent only whole and as it was stored: MD5 and SHA-256 of the bytes that go out are
-   those of its manifest, or the call is broken off before its end.
+4. A file is opened only after the event `report.file_opened`, and sent only whole and as it was
+   stored: MD5 and SHA-256 of the bytes that go out are those of its manifest, or the call is
+   broken off before its end.
 5. One step at a time for each report. A step is one call; its journal is `Filing`'s.
 """
 
@@ -37,7 +38,7 @@ from safehold.ids import DocumentId, ReportId
 from safehold.outbound.model import OutboundFailedError
 from safehold.reporting import documents, workflow
 from safehold.reporting.authorities.registry import AUTHORITIES
-from safehold.reporting.cybertip.filing import Filing, FilingParts
+from safehold.reporting.cybertip.filing import Filing, FilingParts, StepLog
 from safehold.reporting.cybertip.transport import NotSentError, Transport, UnclearError
 from safehold.reporting.documents import Draft
 from safehold.reporting.environment import environment_of
@@ -62,12 +63,14 @@ from safehold.vault.sealing import DamagedError, Writer, seal
 READ = "report.read"
 FIXED = "report.fixed"
 APPROVED = "report.approved"
-FILE_SENT = "report.file_sent"
+FILE_OPENED = "report.file_opened"
 NEEDS_PERSON = "report.needs_person"
 
 BUSY_SECONDS = 5.0
 _SENDABLE = frozenset({ReportState.APPROVED, ReportState.SENDING})
 _OK = 200
+_MAX_SUFFIX = 8
+_SUFFIXES = {"jpeg": "jpg", "tiff": "tif"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ class ReportDeskParts:
         clock: the present moment.
         house: who reports.
         cybertip: bounds of sending, and where the simulator is.
+        log: where steps are told, with ids and codes only; None for nowhere.
     """
 
     records: ReportRecords
@@ -97,6 +101,7 @@ class ReportDeskParts:
     clock: Clock
     house: ReporterOptions
     cybertip: CybertipOptions
+    log: StepLog | None = None
 
 
 class Reporting:
@@ -230,9 +235,10 @@ class Reporting:
         right = environment_of(report.authority, service, self._parts.cybertip)
         if right is not report.environment:
             raise ReportEnvironmentError
-        people = {report.prepared_by, report.approved_by} - {None}
-        there = [transaction.users.user(one) for one in people if one is not None]
-        if len(people) != 2 or None in there:
+        first, second = report.prepared_by, report.approved_by
+        if first is None or second is None or first == second:
+            raise SendRefusedError
+        if None in (transaction.users.user(first), transaction.users.user(second)):
             raise SendRefusedError
         draft = self._parts.collector.documents(transaction, report)
         if not _is_logged(transaction, report):
@@ -264,13 +270,23 @@ class Reporting:
             keep=parts.keep,
             clock=parts.clock,
             options=parts.cybertip,
+            suffix=self._suffix,
+            environment=report.environment,
+            log=parts.log,
         )
+
+    def _suffix(self, file: ReportFile) -> str:
+        """The ending of a file's neutral name, by the format that was found in it."""
+        key_name, evidence = self._evidence(file)
+        found = str(self._parts.collector.manifest(key_name, evidence).get("format", ""))
+        known = found.isascii() and found.isalnum() and len(found) <= _MAX_SUFFIX
+        return _SUFFIXES.get(found, found) if known else "bin"
 
     def _open(self, report: Report, file: ReportFile, output: Writer) -> None:
         """Write an original into its upload (rule 4). Raises `DamagedError`, among others."""
         key_name, evidence = self._evidence(file)
         manifest = self._parts.collector.manifest(key_name, evidence)
-        event = self._event(FILE_SENT, report, SYSTEM, evidence=evidence.evidence_id)
+        event = self._event(FILE_OPENED, report, SYSTEM, evidence=evidence.evidence_id)
         with self._parts.records.write() as transaction:
             transaction.audit.append([event])
         hashed = _Hashed(output)
