@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
 from safehold.audit.chain import End, link
 from safehold.audit.chain import leads as chain_leads
@@ -16,6 +17,7 @@ from safehold.custodian.interface import CheckpointRefusedError, CustodianError
 from safehold.custodian.signing import (
     CheckpointKeyError,
     CheckpointSigner,
+    StatementRefusedError,
     last_signed,
     new_checkpoint_key,
 )
@@ -147,3 +149,27 @@ def test_keys_that_cannot_be_used(room: Room, officer: Identity, tmp_path: Path)
     public.write_bytes(b"\xff")
     with pytest.raises(CheckpointKeyError):
         CheckpointSigner(room.folder, [officer])
+
+
+def test_statements_are_signed_and_nothing_that_could_be_taken_for_one(
+    room: Room, officer: Identity
+) -> None:
+    signer = CheckpointSigner(room.folder, [officer])
+    text = b"safehold statement 1 package\nanything\n"
+    public = Ed25519PublicKey.from_public_bytes(signer.key.public)
+    public.verify(signer.sign_statement(text), text)
+    for other in (
+        b"",
+        text[:-1],
+        b"\n" + text,
+        b"safehold statement 2 package\n",
+        b"safehold statement 1 \n",
+        b"safehold statement 1 Package\n",
+        room.note_text(3),
+        text + b"x" * 70_000 + b"\n",
+    ):
+        with pytest.raises(StatementRefusedError):
+            signer.sign_statement(other)
+    # Nor is a statement a checkpoint.
+    with pytest.raises(CheckpointRefusedError):
+        signer.sign(text)

@@ -8,12 +8,17 @@ A log only grows. So no checkpoint is signed that is shorter than the last one o
 or has another hash at the same length, or to which the log's events do not lead from there: who
 can write to the database could otherwise rewrite the log, remove the checkpoints and have it
 signed anew. What was signed last is on the disk before the signature is given out.
+
+It also signs statements of the custodian's own making (evidence packages, records of
+destruction). The first line of those is `safehold statement 1 KIND`, which no checkpoint has:
+neither can be taken for the other.
 """
 
 from __future__ import annotations
 
 import contextlib
 import json
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -34,7 +39,9 @@ KEY_FILE = "checkpoint.key.age"
 PUBLIC_FILE = "checkpoint.pub"
 LAST_FILE = "checkpoint.last"
 MAX_TEXT_BYTES = 1024
+MAX_STATEMENT_BYTES = 64 * 1024
 _MAX_FILE_BYTES = 64 * 1024
+_STATEMENT = re.compile(rb"safehold statement 1 [a-z][a-z0-9-]{0,31}\n")
 _NO_SIGNATURE = "\n\N{EM DASH} none AAAA\n"
 
 
@@ -74,6 +81,13 @@ def new_checkpoint_key(folder: Path, name: str, officers: Sequence[str]) -> Note
     except OSError as error:
         raise CheckpointKeyError("The key that signs checkpoints cannot be written.") from error
     return key
+
+
+class StatementRefusedError(CustodianError):
+    """What was to be signed is no statement."""
+
+    code = "custodian_statement"
+    default_message = "The custodian does not sign that as a statement."
 
 
 class CheckpointSigner:
@@ -122,6 +136,26 @@ class CheckpointSigner:
                 replace_file(self._folder / LAST_FILE, json.dumps(told, sort_keys=True).encode())
             except OSError as error:
                 raise CustodianError("The custodian's folder cannot be written.") from error
+        return self._private.sign(text)
+
+    def sign_statement(self, text: bytes) -> bytes:
+        """64 bytes of Ed25519 over a statement of the custodian's own making.
+
+        It has no call of its own: what callers bring is never signed so.
+
+        Args:
+            text: UTF-8 with a line end at its end, at most `MAX_STATEMENT_BYTES`; its first line
+                is `safehold statement 1 KIND`, with a kind of `a-z`, `0-9` and `-`.
+
+        Raises:
+            StatementRefusedError: it is something else.
+        """
+        if (
+            len(text) > MAX_STATEMENT_BYTES
+            or not text.endswith(b"\n")
+            or _STATEMENT.match(text) is None
+        ):
+            raise StatementRefusedError
         return self._private.sign(text)
 
     def rewrap(self, officers: Sequence[str]) -> None:
