@@ -62,6 +62,7 @@ EVENTS: Mapping[str, str] = {
     "report.approved": mark("Report approved"),
     "report.sent_back": mark("Report sent back"),
     "report.step": mark("A call to the authority"),
+    "report.file_opened": mark("A file of a report was opened to be sent"),
     "report.filed": mark("Report filed"),
     "report.needs_person": mark("The report needs a person"),
     "report.resolved": mark("Said what became of a report"),

@@ -24,7 +24,7 @@ class Credential:
     password: str = field(repr=False)
 
 
-SIMULATED = Credential("simulator", "simulated")
+SIMULATED = Credential("simulator", "simulator")
 """What a simulator that was started without others takes."""
 
 

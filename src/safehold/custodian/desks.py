@@ -12,7 +12,7 @@ from safehold.custodian.opening import CaseOpener
 from safehold.custodian.reporting import ReportDeskParts, Reporting
 from safehold.custodian.schema_file import SchemaFile
 from safehold.ids import DocumentId
-from safehold.reporting.cybertip.filing import StepLog
+from safehold.reporting.cybertip.journal import StepLog
 from safehold.reporting.cybertip.transport import HttpTransport, Transport, base_of
 from safehold.reporting.keeping import Keeper
 from safehold.reporting.model import DocumentKind, Environment, Report

@@ -38,7 +38,8 @@ from safehold.ids import DocumentId, ReportId
 from safehold.outbound.model import OutboundFailedError
 from safehold.reporting import documents, workflow
 from safehold.reporting.authorities.registry import AUTHORITIES
-from safehold.reporting.cybertip.filing import Filing, FilingParts, StepLog
+from safehold.reporting.cybertip.filing import Filing, FilingParts
+from safehold.reporting.cybertip.journal import StepLog
 from safehold.reporting.cybertip.transport import NotSentError, Transport, UnclearError
 from safehold.reporting.documents import Draft
 from safehold.reporting.environment import environment_of

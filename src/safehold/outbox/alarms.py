@@ -105,6 +105,18 @@ TEXTS: Mapping[AlarmCode, tuple[str, str]] = {
         "The audit log is not a whole chain any more: it was altered, or the database is damaged.",
         "Keep the database as it is and run 'safehold audit verify'. Nothing is signed until then.",
     ),
+    AlarmCode.REPORTING_UNREADY: (
+        "No authority can be reported to: none is set up, or its credentials are missing.",
+        "Name the authorities in 'reporting.authorities', and give the custodian its credentials.",
+    ),
+    AlarmCode.CASES_UNREPORTED: (
+        "There are confirmed cases that nobody has begun a report about.",
+        "Have an officer look at the page of reports: 'safehold report show' counts them.",
+    ),
+    AlarmCode.REPORT_STUCK: (
+        "A report to an authority needs a person before it can go on.",
+        "Have an officer open it in the console; its page says what to find out.",
+    ),
 }
 """For each code what is wrong, and what to do."""
 

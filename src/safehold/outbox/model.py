@@ -103,6 +103,12 @@ class AlarmCode(enum.StrEnum):
     CUSTODIAN_DOWN = "custodian_down"
     AUDIT_BROKEN = "audit_broken"
     """Events of the audit log do not follow from one another any more."""
+    REPORTING_UNREADY = "reporting_unready"
+    """No authority can be reported to: none is named, or credentials are missing."""
+    CASES_UNREPORTED = "cases_unreported"
+    """Confirmed cases have had no report for longer than they should."""
+    REPORT_STUCK = "report_stuck"
+    """A report has needed a person for longer than it should."""
 
 
 @dataclass(frozen=True, slots=True)

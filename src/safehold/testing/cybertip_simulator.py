@@ -38,7 +38,7 @@ from safehold.testing.cybertip_simulator_door import Door, Fault, Handler, Serve
 __all__ = ["Fault", "SimulatedFile", "SimulatedReport", "Simulator", "main"]
 
 USERNAME: Final = "simulator"
-PASSWORD: Final = "simulated"
+PASSWORD: Final = "simulator"
 NO_SCHEMA: Final = (
     b'<?xml version="1.0" encoding="UTF-8"?>\n'
     b'<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema">'
