@@ -10,18 +10,22 @@ from safehold.audit.chain import End
 from safehold.audit.model import EventDraft
 from safehold.custodian.address import Address, TlsAddress, TlsFiles, UnixAddress
 from safehold.custodian.client import CustodianClient
+from safehold.custodian.interface import Custodian
 from safehold.custodian.local import LocalCustodian
 from safehold.custodian.open_views import OpenViews
 from safehold.custodian.parts import CustodianParts
 from safehold.custodian.previews import Previews
+from safehold.custodian.schema_file import SchemaFile
 from safehold.custodian.signing import CheckpointSigner
-from safehold.errors import UsageError
+from safehold.errors import SafeholdError, UsageError
+from safehold.reporting.standing import Standing, standing
 from safehold.runtime.service import ServiceRuntime
 from safehold.vault.officers import OfficersFile
 from safehold.vault.sealing import Identity
 
 SOCKET_FILE = "custodian.sock"
 RECIPIENTS_FILE = "recipients.txt"
+SCHEMA_FILE = "cybertip.xsd"
 
 
 def addresses(runtime: ServiceRuntime) -> list[Address]:
@@ -70,6 +74,25 @@ def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> 
             previews=Previews(runtime.settings.previews, runtime.settings.media),
         )
     )
+
+
+def schema_file(runtime: ServiceRuntime) -> SchemaFile:
+    """The CyberTipline's schema in use."""
+    chosen = runtime.settings.cybertip.schema_file
+    return SchemaFile(Path(chosen) if chosen else runtime.home.custodian / SCHEMA_FILE)
+
+
+def reporting_stands(runtime: ServiceRuntime, custodian: Custodian) -> Standing:
+    """How reporting stands now. A custodian that is away has an alarm of its own."""
+    settings = runtime.settings
+    try:
+        environments: Sequence[str] | None = custodian.status().environments
+    except (SafeholdError, OSError):
+        environments = None
+    with runtime.records.read() as transaction:
+        return standing(
+            transaction, settings.reporting, settings.cybertip, environments, runtime.clock.now()
+        )
 
 
 def _tls_address(runtime: ServiceRuntime) -> TlsAddress:

@@ -11,6 +11,7 @@ import json
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import safehold
 from safehold.audit.note import NoteKey
@@ -29,6 +30,7 @@ from safehold.custodian.interface import (
     Status,
     UnknownRecipientError,
 )
+from safehold.custodian.parts import DocumentDesk, ReportDesk
 from safehold.errors import SafeholdError
 from safehold.media.limits import MediaLimits
 from safehold.media.model import DecodeError, Fault
@@ -36,6 +38,8 @@ from safehold.media.preview.answer import PreviewRequest, read_preview
 from safehold.media.sandbox.interface import Message
 from safehold.testing.pictures import draw_any
 from safehold.vault.sealing import Writer
+
+T = TypeVar("T")
 
 MAX_SIDE = 1_600
 
@@ -68,6 +72,8 @@ class FakeCustodian:
             `safehold.custodian.open_views.OpenViews` does. By default there always is one.
         originals: the original of an object's name; drawn by default.
         unseal: what is sealed, opened; by default it is not sealed at all.
+        reports, documents: the desks for them; without them such calls are refused. The real
+            ones are joined by `safehold.custodian.desks`.
 
     Attributes:
         shown: previews that were handed out, in order.
@@ -80,10 +86,14 @@ class FakeCustodian:
         views: Callable[[Access, PreviewWish, str], None] = lambda access, wish, name: None,
         originals: Callable[[str], bytes] = drawn_original,
         unseal: Callable[[Access, bytes], bytes] = lambda access, sealed: sealed,
+        reports: ReportDesk | None = None,
+        documents: DocumentDesk | None = None,
     ) -> None:
         self._views = views
         self._originals = originals
         self._unseal = unseal
+        self._reports = reports
+        self._documents = documents
         self.shown: list[Shown] = []
         self.told: list[Access] = []
         self.failure: SafeholdError | None = None
@@ -91,7 +101,8 @@ class FakeCustodian:
     def status(self) -> Status:
         """See `Custodian.status`."""
         self._fail()
-        return Status(identities=1, officers=1, holds_officer=True, software=safehold.__version__)
+        environments = () if self._reports is None else self._reports.environments()
+        return Status(1, 1, True, safehold.__version__, environments)
 
     def public_key(self) -> NoteKey:
         """See `Custodian.public_key`; nothing is signed by it."""
@@ -168,24 +179,29 @@ class FakeCustodian:
             raise self.failure
 
     def compose_report(self, access: Access, report_id: str, output: Writer) -> Composed:
-        """Refused: `reporting_custodian` composes."""
-        raise CustodianError("This custodian does not do that.")
+        """See `Custodian.compose_report`."""
+        self._fail()
+        return _there(self._reports).compose(access, report_id, output)
 
     def fix_report(self, access: Access, report_id: str, digest: bytes) -> None:
-        """Refused."""
-        raise CustodianError("This custodian does not do that.")
+        """See `Custodian.fix_report`."""
+        self._fail()
+        _there(self._reports).fix(access, report_id, digest)
 
     def send_report(self, access: Access, report_id: str) -> Sent:
-        """Refused."""
-        raise CustodianError("This custodian does not do that.")
+        """See `Custodian.send_report`."""
+        self._fail()
+        return _there(self._reports).send(access, report_id)
 
     def keep_document(self, access: Access, kind: str, report_id: str, content: bytes) -> str:
-        """Refused."""
-        raise CustodianError("This custodian does not do that.")
+        """See `Custodian.keep_document`."""
+        self._fail()
+        return _there(self._documents).keep(access, kind, report_id, content)
 
     def read_document(self, access: Access, document_id: str, output: Writer) -> int:
-        """Refused."""
-        raise CustodianError("This custodian does not do that.")
+        """See `Custodian.read_document`."""
+        self._fail()
+        return _there(self._documents).read(access, document_id, output)
 
     def package(self, access: Access, report_id: str, recipient: str, output: Writer) -> int:
         """Refused."""
@@ -196,5 +212,13 @@ class FakeCustodian:
         raise CustodianError("This custodian does not do that.")
 
     def fetch_schema(self, environment: str, output: Writer) -> int:
-        """Refused."""
+        """See `Custodian.fetch_schema`."""
+        self._fail()
+        return _there(self._reports).fetch_schema(environment, output)
+
+
+def _there(desk: T | None) -> T:
+    """A desk that this custodian was given. Raises `CustodianError`."""
+    if desk is None:
         raise CustodianError("This custodian does not do that.")
+    return desk

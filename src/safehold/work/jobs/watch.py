@@ -1,4 +1,4 @@
-"""Looking at what goes wrong silently: lists that grow old, space, the custodian.
+"""Looking at what goes wrong silently: lists that grow old, space, the custodian, reports.
 
 Each is looked at by itself, so that one that cannot be asked hides no other.
 """
@@ -18,6 +18,7 @@ from safehold.lists.model import ListInfo
 from safehold.outbox.model import AlarmCode
 from safehold.policy.model import Reason
 from safehold.policy.surfaces import SurfaceOptions, Surfaces
+from safehold.reporting.standing import Standing
 from safehold.work.alarms import Alarms
 from safehold.work.ports import OK, Outcome, Stop
 from safehold.work.schedule import Timing
@@ -48,6 +49,7 @@ class Watched:
         custodian: asks the custodian for a sign of life, and raises where none comes; None
             where there is none to ask.
         bounds: how much space there must be.
+        reports: how reporting stands; None where nothing is reported from here.
     """
 
     lists: ShownLists
@@ -56,6 +58,7 @@ class Watched:
     records: Records
     custodian: Callable[[], object] | None
     bounds: IntakeOptions
+    reports: Callable[[], Standing] | None = None
 
 
 class Watch:
@@ -80,7 +83,7 @@ class Watch:
         """Look at everything; fails with the code of the first that could not be looked at."""
         codes: list[str] = []
         alarms = 0
-        for look in (self._lists, self._room, self._faults, self._custodian):
+        for look in (self._lists, self._room, self._faults, self._custodian, self._reports):
             try:
                 for code, subject in look():
                     self._alarms.write(code, subject)
@@ -112,6 +115,17 @@ class Watch:
             self._watched.custodian()
         except (SafeholdError, OSError):
             yield AlarmCode.CUSTODIAN_DOWN, ""
+
+    def _reports(self) -> Iterable[tuple[AlarmCode, str]]:
+        if self._watched.reports is None:
+            return
+        found = self._watched.reports()
+        if found.missing:
+            yield AlarmCode.REPORTING_UNREADY, ""
+        if found.unreported:
+            yield AlarmCode.CASES_UNREPORTED, ""
+        for report_id in found.stuck:
+            yield AlarmCode.REPORT_STUCK, report_id
 
 
 def list_faults(

@@ -1,0 +1,57 @@
+"""How reporting stands: what alarms and the page of health say of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from safehold.ids import ReportId
+from safehold.reporting.interface import ReportFilter
+from safehold.reporting.model import ReportState
+from safehold.reporting.options import CybertipOptions, ReportingOptions
+from safehold.reporting.records import ReportTransaction
+
+_MOST = 500
+"""So many reports that need a person are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How reporting stands.
+
+    Attributes:
+        missing: codes of what is missing so that nobody can be reported to; empty where somebody
+            can be, and where the custodian cannot be asked.
+        unreported: confirmed cases that no report is about for `reporting.alarm_hours`.
+        stuck: reports that have needed a person for as long.
+    """
+
+    missing: tuple[str, ...]
+    unreported: int
+    stuck: tuple[ReportId, ...]
+
+
+def standing(
+    transaction: ReportTransaction,
+    options: ReportingOptions,
+    cybertip: CybertipOptions,
+    environments: Sequence[str] | None,
+    now: dt.datetime,
+) -> Standing:
+    """How reporting stands.
+
+    Args:
+        transaction: to read.
+        options: settings of reports.
+        cybertip: settings of the CyberTipline.
+        environments: to which the custodian has credentials; None where it cannot be asked.
+        now: the present moment.
+    """
+    from safehold.reporting.environment import can_report
+
+    before = now - dt.timedelta(hours=options.alarm_hours)
+    wanted = ReportFilter(states=frozenset({ReportState.NEEDS_PERSON}), limit=_MOST)
+    stuck = [one.report_id for one in transaction.reports.list(wanted) if one.updated <= before]
+    missing = () if environments is None else can_report(options, cybertip, environments)
+    return Standing(missing, transaction.reports.count_unreported(before), tuple(sorted(stuck)))
