@@ -57,7 +57,26 @@ REVIEWING = {
     "view_end",
     "view_end_script",
 }
-HOLDING = {"holds", "case_hold", "hold_lift"}
+HOLDING = {"holds", "case_hold", "hold_lift", "retention_propose", "case_destroy"}
+REPORTING = {
+    "reports",
+    "case_report",
+    "report",
+    "report_approve",
+    "report_send_back",
+    "kept_document",
+}
+PREPARING = {
+    "report_begin",
+    "report_details",
+    "report_file_add",
+    "report_file_remove",
+    "report_fix",
+    "report_abandon",
+    "report_resolve",
+    "report_acknowledge",
+}
+RETENTION = {"retention", "retention_records", "retention_statement", "retention_signature"}
 MANAGING = {
     "users",
     "user_add",
@@ -78,16 +97,33 @@ TABLE: dict[Role, set[str]] = {
     | READING
     | REVIEWING
     | HOLDING
+    | REPORTING
+    | RETENTION
     | {"approval_approve", "approval_refuse", "figures"}
     | PUBLISHED,
-    Role.OFFICER: OWN | READING | HOLDING | {"case_words", "case_export", "approval_file"},
-    Role.AUDITOR: OWN | AUDITING | PUBLISHED | {"lists", "figures", "health"},
+    Role.OFFICER: OWN
+    | READING
+    | HOLDING
+    | REPORTING
+    | PREPARING
+    | RETENTION
+    | {"case_words", "case_export", "approval_file"},
+    Role.AUDITOR: OWN | AUDITING | PUBLISHED | RETENTION | {"lists", "figures", "health"},
     Role.ADMIN: OWN | MANAGING | {"lists", "health"},
 }
 
 SIGNING_IN = {route.name for route in signin.ROUTES}
 NO_EVIDENCE = {Role.AUDITOR, Role.ADMIN}
-EVIDENCE = {"view_open", "view_open_script", "view", "view_still", "case_words", "approval_file"}
+EVIDENCE = {
+    "view_open",
+    "view_open_script",
+    "view",
+    "view_still",
+    "case_words",
+    "approval_file",
+    "report",
+    "kept_document",
+}
 
 
 def stand_in(visit: Visit) -> Reply:
@@ -109,6 +145,8 @@ def ask(house: House, route: Route, token: str, csrf: str | None = None) -> str:
             browser.csrf = csrf
         if route.method == "GET":
             answer = browser.get(path)
+        elif route.uploads:
+            answer = browser.post(path, files={"document": b"a letter"})
         elif route.streams:
             answer = browser.post(path, json={})
         else:
@@ -148,7 +186,7 @@ def test_each_role_reaches_its_pages_and_no_others(doors: House, role: Role) -> 
 
 def test_who_opens_no_evidence_opens_none() -> None:
     for role in NO_EVIDENCE:
-        assert not TABLE[role] & (EVIDENCE | REVIEWING | READING - {"lists"})
+        assert not TABLE[role] & (EVIDENCE | REVIEWING | REPORTING | READING - {"lists"})
     assert {route.name for route in ROUTES} >= EVIDENCE
 
 

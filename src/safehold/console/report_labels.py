@@ -130,6 +130,14 @@ _RETENTION_STATES = {
     "held": mark("held by law"),
     "gone": mark("destroyed"),
 }
+_RETENTION_RULES = {
+    "reported": mark("it was reported"),
+    "confirmed": mark("confirmed, and not reported"),
+    "cleared": mark("cleared, and never reported"),
+    "expired": mark("nobody decided it in time"),
+    "open": mark("it is not decided"),
+    "under_way": mark("a report is under way"),
+}
 _YES_NO = {"yes": mark("yes"), "no": mark("no")}
 _ACCOUNT = {"temporarily": mark("for a time"), "permanently": mark("for good")}
 
@@ -149,6 +157,7 @@ FAMILIES: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "resolution": _RESOLUTIONS,
         "ground": _GROUNDS,
         "retention_state": _RETENTION_STATES,
+        "retention_rule": _RETENTION_RULES,
         "yes_no": _YES_NO,
         "account": _ACCOUNT,
     }

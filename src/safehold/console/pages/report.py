@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from safehold.cases.model import Case
 from safehold.console.pages.facts import short_code
@@ -20,8 +20,7 @@ from safehold.console.visit import Reply, Route, Visit
 from safehold.custodian.interface import Access
 from safehold.errors import SafeholdError
 from safehold.ids import ReportId
-from safehold.reporting.authorities.registry import AUTHORITIES
-from safehold.reporting.cybertip.incidents import ANNOTATIONS, INCIDENT_TYPES
+from safehold.reporting.authorities.names import NAMES
 from safehold.reporting.documents import Document, DocumentsError, Draft, Level, digest, from_json
 from safehold.reporting.facts import FilingDetails
 from safehold.reporting.model import (
@@ -31,15 +30,14 @@ from safehold.reporting.model import (
     ReportState,
     Trouble,
 )
-from safehold.reporting.workflow import Resolution
 from safehold.users.roles import Permission
+
+if TYPE_CHECKING:
+    from safehold.reporting.workflow import Resolution
 
 CHECKLIST = "checklist.json"
 _READ_AT_ONCE = frozenset({ReportState.DRAFT, ReportState.WAITING})
 """States in which the documents are what somebody comes for; elsewhere they are asked for."""
-
-_INCIDENTS = {code: one.value for code, one in INCIDENT_TYPES.items()}
-"""Types of incidents, as the authority names them."""
 
 _UNDER_WAY = frozenset({ReportState.APPROVED, ReportState.SENDING})
 
@@ -118,7 +116,8 @@ def page(
         status,
         report=report,
         case=case,
-        authority=AUTHORITIES[report.authority],
+        authority_name=NAMES[report.authority],
+        language=_language(report),
         notice=notice,
         shows=shows,
         composed=composed,
@@ -128,14 +127,14 @@ def page(
         details=given or composed.details,
         drafts=drafts,
         others=service.other_files(report.report_id) if drafts else (),
-        incidents=_INCIDENTS if report.authority is AuthorityCode.NCMEC else {},
-        annotations=ANNOTATIONS if report.authority is AuthorityCode.NCMEC else (),
+        **_chosen_from(report, drafts),
         steps=service.steps(report.report_id),
         kept=[d for d in service.documents(case.case_id) if d.report_id == report.report_id],
         second=why_not(visit, report),
         resolutions=resolutions(report),
         under_way=report.state in _UNDER_WAY and not _by_hand(report),
         by_hand=_by_hand(report),
+        by_machine=report.environment is not Environment.FORM,
         banner=report.environment if report.environment in BANNERS else "",
         until=_kept_until(visit, report),
         short_code=short_code,
@@ -208,11 +207,30 @@ def why_not(visit: Visit, report: Report) -> str:
 
 def resolutions(report: Report) -> Sequence[Resolution]:
     """What an officer can do with a report that needs a person."""
+    from safehold.reporting.workflow import Resolution
+
     if report.state is not ReportState.NEEDS_PERSON:
         return ()
     if report.trouble in (Trouble.REJECTED, Trouble.WRONG_HASH):
         return (Resolution.SEND_ANEW, Resolution.ABANDON)
     return tuple(Resolution)
+
+
+def _chosen_from(report: Report, drafts: bool) -> dict[str, Any]:
+    """Types of incidents by their codes, as the authority names them, and annotations."""
+    if not drafts or report.authority is not AuthorityCode.NCMEC:
+        return {"incidents": {}, "annotations": ()}
+    from safehold.reporting.cybertip.incidents import ANNOTATIONS, INCIDENT_TYPES  # need lxml
+
+    incidents = {code: one.value for code, one in INCIDENT_TYPES.items()}
+    return {"incidents": incidents, "annotations": ANNOTATIONS}
+
+
+def _language(report: Report) -> str:
+    """The language of what goes to the authority."""
+    from safehold.reporting.authorities.registry import AUTHORITIES  # they need lxml
+
+    return AUTHORITIES[report.authority].language
 
 
 def _by_hand(report: Report) -> bool:

@@ -27,7 +27,6 @@ from safehold.reporting.model import (
     ReportState,
     ReportStateError,
 )
-from safehold.reporting.workflow import Resolution
 from safehold.users.roles import Permission
 
 UNPROCESSABLE = 422
@@ -124,6 +123,8 @@ def abandon(visit: Visit) -> Reply:
 
 def resolve(visit: Visit) -> Reply:
     """Say what became of it, after a question to the authority."""
+    from safehold.reporting.workflow import Resolution
+
     fields.sure(visit)
     report = report_of(visit)
     resolution = fields.choice(Resolution, visit.form.get("resolution", ""))

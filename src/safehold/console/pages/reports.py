@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from safehold.accounts.model import Service
 from safehold.cases.model import Case, CaseState, UnknownCaseError
@@ -13,9 +13,6 @@ from safehold.console.pages import fields
 from safehold.console.pages.facts import short_code
 from safehold.console.visit import Reply, Route, Visit
 from safehold.ids import CaseId, ReportId
-from safehold.reporting.authorities.interface import Authority
-from safehold.reporting.authorities.registry import AUTHORITIES, needed
-from safehold.reporting.environment import environment_of
 from safehold.reporting.facts import FilingFacts
 from safehold.reporting.interface import ReportFilter
 from safehold.reporting.model import AuthorityCode, Environment, Report, ReportState
@@ -47,13 +44,13 @@ class Choice:
     """An authority that a report can be begun for.
 
     Attributes:
-        authority: which.
+        code: which.
         environment: where a report would go.
         needed: whether it is one that this person's report must go to, beside those filed.
         present: a report about this person to it that is not over, or None.
     """
 
-    authority: Authority
+    code: AuthorityCode
     environment: Environment
     needed: bool
     present: Report | None
@@ -142,6 +139,9 @@ def _service(visit: Visit, case: Case) -> Service:
 
 def _choices(visit: Visit, case: Case, service: Service, person: PersonOfCase) -> Sequence[Choice]:
     """The authorities, those of the house first, each with whether it is needed."""
+    from safehold.reporting.authorities.registry import AUTHORITIES, needed  # they need lxml
+    from safehold.reporting.environment import environment_of
+
     parts = visit.parts
     filed = [one for one in person.reports if one.state is ReportState.FILED]
     # Whether another authority is enough follows from what was filed and where the house is.
@@ -161,7 +161,7 @@ def _choices(visit: Visit, case: Case, service: Service, person: PersonOfCase) -
     order = [*own, *(code for code in AUTHORITIES if code not in own)]
     return [
         Choice(
-            AUTHORITIES[code],
+            code,
             environment_of(code, service, parts.cybertip),
             code in wanted,
             next((r for r in person.reports if r.authority is code and not r.is_over), None),
@@ -170,7 +170,7 @@ def _choices(visit: Visit, case: Case, service: Service, person: PersonOfCase) -
     ]
 
 
-def _names(visit: Visit) -> dict[str, object]:
+def _names(visit: Visit) -> dict[str, Any]:
     return {
         "people": {user.user_id: user.name for user in visit.parts.users.users()},
         "services": visit.parts.service_names(),
