@@ -9,20 +9,24 @@ how it ended: a number of a signal, or its exit code, negative.
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 import json
 import os
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from safehold.clock import FixedClock
+from safehold.reporting.records import ReportRecords
 from safehold.storage.engine import sqlite_engine
 from safehold.storage.records import SqlRecords
 from tests.reporting.cybertip.filings import Desk
 
 AGAIN, OVER = 10, 0
+WARM = ("lxml.etree", "anyio._backends._asyncio", "safehold.reporting.cybertip.xml")
+"""What children would import one by one."""
 
 
 def die() -> None:
@@ -34,7 +38,7 @@ def file(wish: dict[str, Any]) -> int:
     """Go on with a report, and perhaps die; whether there is more to do later."""
     engine = sqlite_engine(Path(wish["database"]))
     clock = FixedClock(dt.datetime.fromisoformat(wish["now"]))
-    desk = Desk(SqlRecords(engine), wish["address"], clock)
+    desk = Desk(cast(ReportRecords, SqlRecords(engine)), wish["address"], clock)
 
     def at(point: str) -> None:
         if point != wish["point"]:
@@ -50,6 +54,8 @@ def file(wish: dict[str, Any]) -> int:
 
 def main() -> None:
     """Serve wishes until standard input ends."""
+    for module in WARM:
+        importlib.import_module(module)
     for line in sys.stdin:
         child = os.fork()
         if not child:

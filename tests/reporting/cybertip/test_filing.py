@@ -6,6 +6,7 @@ import dataclasses
 import datetime as dt
 import threading
 from collections.abc import Iterator
+from typing import cast
 
 import pytest
 
@@ -27,6 +28,7 @@ from safehold.reporting.model import (
     UnknownReportError,
 )
 from safehold.reporting.options import CybertipOptions
+from safehold.reporting.records import ReportRecords
 from safehold.testing.cybertip_simulator import Fault, Simulator
 from safehold.testing.records import MemoryRecords
 from safehold.vault.sealing import DamagedError, Writer
@@ -60,9 +62,9 @@ def simulator(clock: FixedClock) -> Iterator[Simulator]:
 
 @pytest.fixture
 def desk(simulator: Simulator, clock: FixedClock) -> Desk:
-    records = MemoryRecords()
-    add_report(records)  # type: ignore[arg-type]
-    return Desk(records, simulator.address, clock)  # type: ignore[arg-type]
+    records = cast(ReportRecords, MemoryRecords())
+    add_report(records)
+    return Desk(records, simulator.address, clock)
 
 
 def change(desk: Desk, **changes: object) -> None:

@@ -11,12 +11,14 @@ import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import safehold
 from safehold.clock import FixedClock
 from safehold.reporting.model import ReportState, StepPhase, Trouble
+from safehold.reporting.records import ReportRecords
 from safehold.storage.engine import sqlite_engine
 from safehold.storage.migrate import migrate
 from safehold.storage.records import SqlRecords
@@ -101,7 +103,8 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         ) as process,
     ):
         simulator.slow_down(ANSWER_SECONDS)
-        desk = Desk(SqlRecords(engine), simulator.address, clock)
+        records = cast(ReportRecords, SqlRecords(engine))
+        desk = Desk(records, simulator.address, clock)
         yield House(database, desk, simulator, process)
         assert process.stdin is not None
         process.stdin.close()

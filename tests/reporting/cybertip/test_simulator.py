@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import BinaryIO
 
 import pytest
@@ -109,6 +110,20 @@ def test_what_it_refuses(simulator: Simulator) -> None:
     assert read(client.finish("1")).code == ResponseCode.NO_SUCH_REPORT
     assert read(client.retract(number)).code == 0
     assert read(client.finish(number)).code == ResponseCode.ALREADY_RETRACTED
+
+
+def test_a_schema_that_is_given_is_asked_and_told(tmp_path: Path) -> None:
+    schema = tmp_path / "schema.xsd"
+    schema.write_text(
+        '<xs:schema xmlns:xs="http://www.w3.org/2001/XMLSchema"><xs:element name="report">'
+        '<xs:complexType><xs:sequence><xs:element name="one"/></xs:sequence></xs:complexType>'
+        "</xs:element></xs:schema>"
+    )
+    with Simulator(FixedClock(START), schema) as simulator:
+        client = transport(simulator)
+        assert read(client.submit(b"<report><two/></report>")).code == 4100
+        assert read(client.submit(b"<report><one/></report>")).code == 0
+        assert client.schema().body == schema.read_bytes()
 
 
 def test_unfinished_reports_go_after_a_day_or_an_hour_after_the_last_file(

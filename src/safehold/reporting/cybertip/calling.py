@@ -85,9 +85,10 @@ def make_call(
     except EVIDENCE_ERRORS:
         return Made(phase=StepPhase.NOT_SENT, trouble=Trouble.EVIDENCE)
     except (SafeholdError, OSError):
-        if call.kind is not StepKind.UPLOAD:
-            raise
-        return Made(phase=StepPhase.NOT_SENT)
+        # A file may be there again later; a document that cannot be sent stays as it is.
+        is_upload = call.kind is StepKind.UPLOAD
+        trouble = Trouble.NONE if is_upload else Trouble.REJECTED
+        return Made(phase=StepPhase.NOT_SENT, trouble=trouble)
     return Made(read_reply(raw.status, raw.body, raw.request_id), raw.body)
 
 

@@ -207,15 +207,11 @@ def next_call(
     return _refused(past, now) or _go_on(past, remote, len(files), (now, margin))
 
 
-def deadline(journal: Sequence[ReportStep], attempt: int) -> dt.datetime | None:
-    """When the authority deletes the report of an attempt if it is not finished; None for none.
+def _deadline(past: _Past) -> dt.datetime | None:
+    """When the authority deletes the report if it is not finished; None where it has none.
 
     The moments at which confirmed calls were started count: the authority's own are later.
     """
-    return _deadline(_Past(journal, attempt))
-
-
-def _deadline(past: _Past) -> dt.datetime | None:
     submit = past.of(StepKind.SUBMIT)
     if submit is None or submit.done_from is None:
         return None
