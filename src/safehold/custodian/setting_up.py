@@ -39,12 +39,14 @@ class Plan:
         officer_key: file of the officer's identity; it is made, or taken where it is there.
         passphrase: that protects it; None to write it in the clear, for demonstrations alone.
         service: name of the first service.
+        demo: whether that service is a demonstration's.
     """
 
     officer: str
     officer_key: Path
     passphrase: str | None = field(repr=False)
     service: str
+    demo: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,10 @@ def set_up(runtime: ServiceRuntime, plan: Plan) -> Made:
         _, text = runtime.accounts.add_canary_key(terms)
         written_once(home.canary_key, text.encode("ascii"))
     if plan.service not in named:
-        runtime.accounts.add_service(plan.service)
+        if plan.demo:
+            runtime.accounts.add_service(plan.service, demo=True)
+        else:
+            runtime.accounts.add_service(plan.service)
     _, api_key = runtime.accounts.add_key(plan.service, KeyTerms("first", DEFAULT_SCOPES))
     runtime.objects.check()
     runtime.keys.check()

@@ -11,6 +11,7 @@ use. Only the clock is another: it is moved from one happening to the next.
 from __future__ import annotations
 
 import datetime as dt
+import functools
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -23,17 +24,19 @@ from safehold.clock import FixedClock
 from safehold.config import CONFIG_FILE, Settings, load_settings
 from safehold.console.compose import console_parts
 from safehold.custodian.compose import local_custodian
+from safehold.custodian.interface import Custodian
 from safehold.custodian.setting_up import Plan, set_up
 from safehold.kernels.accelerate import KernelCache
 from safehold.runtime.service import ServiceRuntime
 from safehold.testing.console_crew import CLIENT, Crew, House, Story
 from safehold.testing.console_door import FORUM, SHOP, Door, add_entries
 from safehold.testing.console_pictures import LISTS
+from safehold.testing.console_reports import Reporters, settings_of
 from safehold.testing.console_story import DAYS, tell
+from safehold.testing.cybertip_simulator import Simulator
 from safehold.users.model import User
 from safehold.users.roles import Role
 from safehold.vault.officers import identity_file, read_identity
-from safehold.vault.sealing import Identity
 from safehold.work.alarms import Alarms
 from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
 from safehold.work.schedule import Timing
@@ -90,11 +93,13 @@ class MadeHome:
         settings: its settings, to open it with.
         identity: the officer's identity, as a file; for the custodian alone.
         filled: who works in it, and on how much.
+        simulator: where its reports go; None where it makes none.
     """
 
     settings: Settings
     identity: bytes = field(repr=False)
     filled: Filled
+    simulator: Simulator | None = None
 
 
 CONFIG = """\
@@ -117,6 +122,7 @@ def make_home(
     *,
     workers: int | None = None,
     announce: Callable[[], None] | None = None,
+    simulator: Simulator | None = None,
 ) -> MadeHome:
     """Make a home with everything that a console needs, and fill it.
 
@@ -125,28 +131,60 @@ def make_home(
         now: until when things happen.
         workers: processes that examine files.
         announce: called where kernels must be compiled first, which takes half a minute.
+        simulator: of the CyberTipline, to which some cases are reported; None to report none.
     """
     folder.mkdir(mode=0o700)
-    (folder / CONFIG_FILE).write_text(CONFIG)
+    config = CONFIG if simulator is None else CONFIG + settings_of(simulator)
+    (folder / CONFIG_FILE).write_text(config)
     settings = load_settings(home=folder, database="", workers=workers)
     clock = FixedClock(now - LOOK_BACK)
     with ServiceRuntime(settings, clock) as runtime:
         KernelCache.configure(runtime.kernel_folder, announce)
         key = folder / "officer.key"
-        set_up(runtime, Plan("officer", key, None, FORUM))
+        set_up(runtime, Plan("officer", key, None, FORUM, demo=simulator is not None))
         identity = read_identity(key, None)
         key.unlink()  # it goes to the custodian by hand
         parts = console_parts(runtime, demo=True)
         house = House(parts.users, parts.sign_in, parts.reviews, parts.views)
-        filled = fill(runtime, clock, house, now, signer(runtime, identity))
-    return MadeHome(settings, identity_file(identity), filled)
+        custodian = local_custodian(runtime, [identity])
+        report = (
+            functools.partial(_report, runtime, custodian, simulator) if simulator else _nothing
+        )
+        try:
+            filled = fill(runtime, clock, house, now, Chores(signer(runtime, custodian), report))
+        finally:
+            custodian.close()
+    return MadeHome(settings, identity_file(identity), filled, simulator)
 
 
-def signer(runtime: ServiceRuntime, identity: Identity) -> Callable[[], object]:
+def _report(
+    runtime: ServiceRuntime, custodian: Custodian, simulator: Simulator, story: Story, crew: Crew
+) -> None:
+    Reporters(runtime, custodian, simulator, crew.user("noor"), crew.user("ada")).tell(story)
+
+
+def _nothing(story: Story, crew: Crew) -> None:
+    """A house that reports nothing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chores:
+    """What happens in a house beside people's reviewing.
+
+    Attributes:
+        sign: has the audit log signed; it is called each week.
+        report: puts reports to an authority into the story.
+    """
+
+    sign: Callable[[], object] = lambda: None
+    report: Callable[[Story, Crew], None] = _nothing
+
+
+def signer(runtime: ServiceRuntime, custodian: Custodian) -> Callable[[], object]:
     """What has the audit log signed, as `safehold work` does."""
     job = SignCheckpoint(
         runtime.records,
-        local_custodian(runtime, [identity]),
+        custodian,
         LogIdentity(runtime.log_id),
         runtime.clock,
         Alarms(runtime.records, runtime.alarm_messages, runtime.clock),
@@ -160,7 +198,7 @@ def fill(
     clock: FixedClock,
     house: House,
     now: dt.datetime,
-    sign: Callable[[], object] = lambda: None,
+    chores: Chores | None = None,
 ) -> Filled:
     """Fill a home that `set_up` has made with the service `forum`.
 
@@ -169,25 +207,35 @@ def fill(
         clock: stands `LOOK_BACK` before `now`, and at `now` afterwards.
         house: over the same home and clock.
         now: until when things happen.
-        sign: has the audit log signed; it is called each week.
+        chores: what happens beside; nothing by default.
     """
+    chores = chores or Chores()
     people = _add_people(house, clock)
     if SHOP not in {service.name for service in runtime.accounts.services()}:
-        runtime.accounts.add_service(SHOP)
+        add_service(runtime, SHOP)
     for chosen in LISTS:
         add_entries(runtime, chosen)
     door = Door(runtime, clock)
     crew = Crew(runtime, clock, house, {p.user.name: p.user for p in people})
     story = Story(clock, now)
     tell(story, door, crew)
+    chores.report(story, crew)
     for weeks in range(DAYS // 7):
-        story.at(7 * weeks, sign)
+        story.at(7 * weeks, chores.sign)
     door.examine(story.uploads)
     story.run()
     with runtime.records.read() as transaction:
         counts = transaction.cases.counts()
     waiting = sum(n for (state, _), n in counts.items() if state is CaseState.OPEN)
     return Filled(people, sum(counts.values()), waiting)
+
+
+def add_service(runtime: ServiceRuntime, name: str) -> None:
+    """Add a service: a demonstration's, where the house reports to a simulator."""
+    if runtime.settings.cybertip.simulator:
+        runtime.accounts.add_service(name, demo=True)
+    else:
+        runtime.accounts.add_service(name)
 
 
 def _add_people(house: House, clock: FixedClock) -> tuple[Person, ...]:

@@ -33,6 +33,7 @@ from safehold.runtime.listening import Binding
 from safehold.runtime.log import json_log
 from safehold.runtime.service import ServiceRuntime
 from safehold.testing.console_house import MadeHome, Person, make_home
+from safehold.testing.cybertip_simulator import Simulator
 from safehold.vault.sealing import Identity
 
 IDLE_MINUTES = 24 * 60.0
@@ -85,12 +86,15 @@ class Site:
 
 
 @contextlib.contextmanager
-def running_site(folder: Path, now: dt.datetime, *, demo: bool = False) -> Iterator[Site]:
+def running_site(
+    folder: Path, now: dt.datetime, *, demo: bool = False, simulator: Simulator | None = None
+) -> Iterator[Site]:
     """Make a home in a folder that is not there yet, and run its console and custodian.
 
-    The folder's name must be short: a socket's has 100 bytes.
+    The folder's name must be short: a socket's has 100 bytes. With a simulator some of its cases
+    are reported.
     """
-    made = make_home(folder, now)
+    made = make_home(folder, now, simulator=simulator)
     settings = _with_long_sessions(made.settings)
     clock = FixedClock(now)
     log = io.StringIO()
