@@ -35,7 +35,8 @@ def can_report(
     """Codes of what is missing so that cases can be reported; none where somebody can be.
 
     Args:
-        options, cybertip: settings.
+        options: settings of reports.
+        cybertip: settings of the CyberTipline.
         environments: to which the custodian has credentials.
     """
     named = {code for code in options.authorities if code in set(AuthorityCode)}
