@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 import pytest
 
-from safehold.outbound.client import send_once
+from safehold.outbound.client import Outbound, send_once
 from safehold.outbound.model import (
     Call,
     OutboundDeniedError,
@@ -17,6 +17,11 @@ from safehold.outbound.model import (
     StreamedBody,
 )
 from tests.outbound.receiver import Receiver, always, http, listening
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
 
 
 class Broken(io.RawIOBase):
@@ -92,3 +97,14 @@ def test_it_is_known_what_surely_never_arrived() -> None:
     assert after.value.may_have_arrived
     assert not before.value.may_have_arrived
     assert not denied.value.may_have_arrived
+
+
+@pytest.mark.anyio
+async def test_without_certificates_nothing_is_called_that_needs_them() -> None:
+    with listening(Receiver(always(200))) as receiver:
+        options = receiver.options(ca_file="/nowhere")
+        async with Outbound(options, tls=False) as outbound:
+            assert (await outbound.send(Call(receiver.url()))).status == 200
+            with pytest.raises(OutboundDeniedError):
+                await outbound.send(Call(receiver.url(scheme="https")))
+        assert receiver.connections == 1

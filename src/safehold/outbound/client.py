@@ -64,6 +64,8 @@ class Outbound:
         options: what bounds every call.
         resolver: how names become addresses.
         clock: to read `Retry-After` where it is a date.
+        tls: whether any call will be `https://`; without, no certificates are read, which takes
+            longer than a call on loopback, and such calls are denied.
     """
 
     def __init__(
@@ -72,16 +74,18 @@ class Outbound:
         *,
         resolver: Resolver = system_resolver,
         clock: Clock | None = None,
+        tls: bool = True,
     ) -> None:
         self._options = options
         self._resolver = resolver
         self._clock = clock or SystemClock()
+        self._tls = tls
         self._pool: httpcore.AsyncConnectionPool | None = None
 
     async def __aenter__(self) -> Self:
         # The connections are the loop's in which they were made.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls(self._options),
+            ssl_context=_tls(self._options) if self._tls else None,
             max_connections=MAX_CONNECTIONS,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
             network_backend=_PinnedBackend(self._options, self._resolver),
@@ -113,6 +117,8 @@ class Outbound:
             async with Body(call.body) as body:
                 try:
                     url = check_url(call.url, self._options)
+                    if url.scheme == "https" and not self._tls:
+                        raise OutboundDeniedError
                     return await self._within(self._pool, url, call, (way, body))
                 except OutboundError:
                     body.raise_failure()
@@ -198,7 +204,8 @@ def send_once(
     """`Outbound.send` for callers without an event loop: one call on a connection of its own."""
 
     async def send() -> Reply:
-        async with Outbound(options, resolver=resolver) as outbound:
+        tls = not call.url.startswith("http://")
+        async with Outbound(options, resolver=resolver, tls=tls) as outbound:
             return await outbound.send(call)
 
     return asyncio.run(send())
