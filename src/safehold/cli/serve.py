@@ -81,10 +81,12 @@ def custodian(
     from safehold.cli.console import note
     from safehold.custodian.compose import addresses, local_custodian
     from safehold.custodian.server import ServeOptions, run
+    from safehold.runtime.log import json_log
 
     with open_service(context, home) as runtime:
         file = officer_key or runtime.home.folder / "officer.key"
-        made = local_custodian(runtime, [officer_identity(file, passphrase_file)])
+        identity = officer_identity(file, passphrase_file)
+        made = local_custodian(runtime, [identity], json_log(sys.stderr))
         # One more than may wait, who is told so.
         options = ServeOptions(preview_threads=runtime.settings.previews.waiting + 1)
         stop = until_told()

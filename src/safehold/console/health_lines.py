@@ -1,4 +1,4 @@
-"""How the house is: database, vault, custodian, servers, lists, messages, checkpoints.
+"""How the house is: database, vault, custodian, servers, lists, messages, checkpoints, reports.
 
 Each part is looked at by itself, so that one that cannot be asked hides no other. What is said
 are codes and numbers; the page has the words.
@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from safehold.accounts.model import CANARY_SERVICE
+from safehold.custodian.compose import reporting_stands
 from safehold.errors import SafeholdError
 from safehold.fleet.model import ALIVE
 from safehold.outbox.model import MessageState
@@ -42,7 +43,7 @@ class HealthLine:
 
     Attributes:
         part: `database`, `vault`, `space`, `faults`, `officers`, `custodian`, `servers`,
-            `server`, `lists`, `messages` or `checkpoint`.
+            `server`, `lists`, `messages`, `checkpoint` or `reporting`.
         state: how it is.
         code: what is said of it; the page of health has the words of each.
         values: numbers and moments for these words; never of persons.
@@ -68,6 +69,7 @@ def look(runtime: ServiceRuntime, custodian: Custodian) -> Sequence[HealthLine]:
         ("lists", house.lists),
         ("messages", house.messages),
         ("checkpoint", house.checkpoint),
+        ("reporting", house.reporting),
     )
     lines = []
     for part, ask in parts:
@@ -216,6 +218,18 @@ class _House:
             yield HealthState.BAD, "checkpoint_old", values
         else:
             yield HealthState.GOOD, "checkpoint_good", values
+
+    def reporting(self) -> Iterator[Found]:
+        found = reporting_stands(self._runtime, self._custodian)
+        counts: dict[str, Value] = {"cases": found.unreported, "reports": len(found.stuck)}
+        if found.missing:
+            yield HealthState.BAD, "reporting_unready", {"missing": ", ".join(found.missing)}
+        if found.stuck:
+            yield HealthState.BAD, "reports_stuck", counts
+        if found.unreported:
+            yield HealthState.BAD, "cases_unreported", counts
+        if not (found.missing or found.stuck or found.unreported):
+            yield HealthState.GOOD, "reporting_good", {}
 
 
 def _mib(size: int) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from safehold.audit import chain
 from safehold.audit.chain import End
@@ -22,6 +23,9 @@ from safehold.reporting.standing import Standing, standing
 from safehold.runtime.service import ServiceRuntime
 from safehold.vault.officers import OfficersFile
 from safehold.vault.sealing import Identity
+
+if TYPE_CHECKING:
+    from safehold.reporting.cybertip.journal import StepLog
 
 SOCKET_FILE = "custodian.sock"
 RECIPIENTS_FILE = "recipients.txt"
@@ -44,8 +48,15 @@ def custodian_client(runtime: ServiceRuntime) -> CustodianClient:
     return CustodianClient(addresses(runtime)[-1], options.timeout_seconds)
 
 
-def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> LocalCustodian:
+def local_custodian(
+    runtime: ServiceRuntime, identities: Sequence[Identity], log: StepLog | None = None
+) -> LocalCustodian:
     """The custodian itself, with the identities of officers. Who makes it closes it.
+
+    Args:
+        runtime: of the home.
+        identities: of officers.
+        log: where calls to authorities are told, with ids and codes only; None for nowhere.
 
     Raises:
         CheckpointKeyError, KeyMismatchError: the key that signs checkpoints cannot be opened.
@@ -59,6 +70,10 @@ def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> 
         with runtime.records.read() as transaction:
             return chain.leads(transaction.audit.events(after=start[0]), start, end)
 
+    # Drafting and sending take libraries that only the custodian itself needs.
+    from safehold.custodian.desks import make_desks
+
+    desks = make_desks(runtime, identities, schema_file(runtime), log)
     folder = runtime.home.custodian
     return LocalCustodian(
         CustodianParts(
@@ -72,6 +87,8 @@ def local_custodian(runtime: ServiceRuntime, identities: Sequence[Identity]) -> 
             clock=runtime.clock,
             views=OpenViews(runtime.records, runtime.clock),
             previews=Previews(runtime.settings.previews, runtime.settings.media),
+            reports=desks.reports,
+            documents=desks.documents,
         )
     )
 

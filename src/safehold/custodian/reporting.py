@@ -37,7 +37,6 @@ from safehold.custodian.schema_file import SchemaFile
 from safehold.ids import DocumentId, ReportId
 from safehold.outbound.model import OutboundFailedError
 from safehold.reporting import documents, workflow
-from safehold.reporting.authorities.registry import AUTHORITIES
 from safehold.reporting.cybertip.filing import Filing, FilingParts
 from safehold.reporting.cybertip.journal import StepLog
 from safehold.reporting.cybertip.transport import NotSentError, Transport, UnclearError
@@ -222,6 +221,8 @@ class Reporting:
     def _draft(
         self, transaction: ReportTransaction, report: Report, details: FilingDetails
     ) -> Draft:
+        from safehold.reporting.authorities.registry import AUTHORITIES
+
         facts = self._parts.collector.facts(transaction, report)
         return AUTHORITIES[report.authority].draft(facts, details, self._parts.house)
 

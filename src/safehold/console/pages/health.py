@@ -25,6 +25,7 @@ PARTS: Mapping[str, str] = MappingProxyType(
         "lists": mark("Lists"),
         "messages": mark("Messages"),
         "checkpoint": mark("Signed audit log"),
+        "reporting": mark("Reports to authorities"),
     }
 )
 
@@ -66,6 +67,10 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "checkpoint_none": mark("Nothing was signed yet, of {events} events."),
         "checkpoint_good": mark("Signed up to event {until}; {after} events since."),
         "checkpoint_old": mark("Signed up to event {until} and not since; {after} events follow."),
+        "reporting_good": mark("An authority can be reported to, and nothing waits too long."),
+        "reporting_unready": mark("Nobody can be reported to ({missing})."),
+        "reports_stuck": mark("Reports that have needed a person for too long: {reports}."),
+        "cases_unreported": mark("Confirmed cases without a report for too long: {cases}."),
         "failed": mark("It cannot be asked ({code})."),
     }
 )
