@@ -100,6 +100,12 @@ def test_the_whole_context_arrives(client: Either, stand_in: StandIn) -> None:
         time=dt.datetime(2026, 5, 4, 3, 2, 1, tzinfo=dt.timezone(dt.timedelta(hours=2))),
         file_name="50 % — ferie\r\nX: y.jpg",
         reference="item/7",
+        screen_name="ü_7",
+        display_name="Ü Sieben",
+        profile_url="https://example.org/u/7?a=%20",
+        url="https://example.org/p/ä",
+        device_type="IMEI",
+        device_id="35-7",
     )
     client.screen(PICTURE, surface="public", uploader="ü 7", context=context)
     seen = stand_in.seen[0]
@@ -114,6 +120,11 @@ def test_the_whole_context_arrives(client: Either, stand_in: StandIn) -> None:
     assert seen.context("file-name") == "50 % — ferie\r\nX: y.jpg"
     assert seen.headers["safehold-file-name"].isascii()
     assert seen.context("reference") == "item/7"
+    assert seen.context("screen-name") == "ü_7"
+    assert seen.context("display-name") == "Ü Sieben"
+    assert seen.context("profile-url") == "https://example.org/u/7?a=%20"
+    assert seen.context("url") == "https://example.org/p/ä"
+    assert (seen.context("device-type"), seen.context("device-id")) == ("IMEI", "35-7")
     assert "x" not in seen.headers
 
 

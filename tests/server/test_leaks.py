@@ -18,6 +18,12 @@ PERSON = {
     "time": "2026-03-01T11:11:11.171Z",
     "file_name": "zq7 holiday.jpg",
     "reference": "reference-zq7",
+    "screen_name": "screen-zq7",
+    "display_name": "display zq7",
+    "profile_url": "https://zq7.example/person",
+    "url": "https://zq7.example/item",
+    "device_type": "IMEI-zq7",
+    "device_id": "device-zq7",
 }
 HEADERS = {
     "Safehold-" + name.replace("_", "-"): value.replace(" ", "%20")

@@ -51,6 +51,12 @@ PERSON = {
     "ip": "203.0.113.77",
     "file_name": "zzferien bild.jpg",
     "reference": "zzverweis-88",
+    "screen_name": "zzname-17",
+    "display_name": "zzanzeige 18",
+    "profile_url": "https://zzprofil.example/19",
+    "url": "https://zzstelle.example/20",
+    "device_type": "zzart-21",
+    "device_id": "zzgeraet-22",
     "time": "2031-07-08T09:10:11.123456Z",
 }
 SAID = {"text": "zztext: this is mine", "reporter": "zzmelder-5", "reason": "zzgrund"}

@@ -81,6 +81,10 @@ class Context:
         time: when it was uploaded, with a time zone. Without it the time of the call counts.
         file_name: as the uploader named the file.
         reference: the caller's own id of the item, at most 255 characters.
+        screen_name, display_name: of the uploader, as users see them.
+        profile_url: address of the uploader's profile.
+        url: where the item stands, or was to stand.
+        device_type, device_id: which kind of id of a device (`IMEI`), and the id.
     """
 
     uploader_address: str | None = field(default=None, repr=False)
@@ -89,6 +93,12 @@ class Context:
     time: dt.datetime | None = field(default=None, repr=False)
     file_name: str | None = field(default=None, repr=False)
     reference: str | None = field(default=None, repr=False)
+    screen_name: str | None = field(default=None, repr=False)
+    display_name: str | None = field(default=None, repr=False)
+    profile_url: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
+    device_type: str | None = field(default=None, repr=False)
+    device_id: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Refuse a time without a zone, which two machines would read as two moments."""
@@ -104,6 +114,12 @@ class Context:
             "time": None if self.time is None else self.time.isoformat(),
             "file_name": self.file_name,
             "reference": self.reference,
+            "screen_name": self.screen_name,
+            "display_name": self.display_name,
+            "profile_url": self.profile_url,
+            "url": self.url,
+            "device_type": self.device_type,
+            "device_id": self.device_id,
         }
         return {name: value for name, value in given.items() if value is not None}
 

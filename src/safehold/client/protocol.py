@@ -49,6 +49,12 @@ HEADERS: Final[Mapping[str, str]] = {
     "time": "Safehold-Time",
     "file_name": "Safehold-File-Name",
     "reference": "Safehold-Reference",
+    "screen_name": "Safehold-Screen-Name",
+    "display_name": "Safehold-Display-Name",
+    "profile_url": "Safehold-Profile-URL",
+    "url": "Safehold-URL",
+    "device_type": "Safehold-Device-Type",
+    "device_id": "Safehold-Device-ID",
 }
 """The header of each part of the context."""
 

@@ -76,6 +76,14 @@ class ContextBody(JsonBody):
     ] = ""
     file_name: Annotated[str, Field(max_length=LIMITS["file_name"], pattern=TEXT_PATTERN)] = ""
     reference: Annotated[str, Field(max_length=LIMITS["reference"], pattern=TEXT_PATTERN)] = ""
+    screen_name: Annotated[str, Field(max_length=LIMITS["screen_name"], pattern=TEXT_PATTERN)] = ""
+    display_name: Annotated[str, Field(max_length=LIMITS["display_name"], pattern=TEXT_PATTERN)] = (
+        ""
+    )
+    profile_url: Annotated[str, Field(max_length=LIMITS["profile_url"], pattern=TEXT_PATTERN)] = ""
+    url: Annotated[str, Field(max_length=LIMITS["url"], pattern=TEXT_PATTERN)] = ""
+    device_type: Annotated[str, Field(max_length=LIMITS["device_type"], pattern=TEXT_PATTERN)] = ""
+    device_id: Annotated[str, Field(max_length=LIMITS["device_id"], pattern=TEXT_PATTERN)] = ""
 
     def said(self) -> Said:
         """What they say, checked."""

@@ -26,8 +26,26 @@ LIMITS: Mapping[str, int] = {
     "time": 64,
     "file_name": 1024,
     "reference": 256,
+    "screen_name": 256,
+    "display_name": 256,
+    "profile_url": 2048,
+    "url": 2048,
+    "device_type": 64,
+    "device_id": 256,
 }
 """The fields, and the most characters that each may have."""
+
+_TEXTS = (
+    "file_name",
+    "reference",
+    "screen_name",
+    "display_name",
+    "profile_url",
+    "url",
+    "device_type",
+    "device_id",
+)
+"""Fields that are any text: what a report would not take of them keeps no item unchecked."""
 
 PREFIX = "safehold-"
 """How the headers of fields begin."""
@@ -98,8 +116,7 @@ def said(fields: Mapping[str, str]) -> Said:
         ip=_ip(fields.get("ip", "")),
         port=_port(fields.get("port", "")),
         time=_time(fields.get("time", "")),
-        file_name=fields.get("file_name", ""),
-        reference=fields.get("reference", ""),
+        **{name: fields.get(name, "") for name in _TEXTS},
     )
     return Said(fields.get("surface") or DEFAULT_SURFACE, context)
 

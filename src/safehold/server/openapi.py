@@ -54,7 +54,14 @@ _ABOUT: Mapping[str, str] = {
     "time": "When it was uploaded: RFC 3339, with its zone.",
     "file_name": "The name that the file had.",
     "reference": "The caller's own id of the item.",
+    "screen_name": "The end user's name as they sign in or are addressed by.",
+    "display_name": "The end user's name as others see it.",
+    "profile_url": "Address of the end user's profile.",
+    "url": "Where the item stands, or was to stand.",
+    "device_type": "Which kind of id of a device follows, such as IMEI.",
+    "device_id": "The id of the device from which the item came.",
 }
+_SPELT: Mapping[str, str] = {"ip": "IP", "url": "URL", "id": "ID"}
 _EMPTY: Json = {"const": ""}
 _SHAPES: Mapping[str, Json] = {
     "surface": {"enum": ["public", "storage", "private_message", "generation", ""]},
@@ -249,8 +256,7 @@ def _field(name: str) -> Json:
 
 
 def _header(name: str) -> Json:
-    words = "-".join(word.capitalize() for word in name.split("_"))
-    words = words.replace("Ip", "IP")
+    words = "-".join(_SPELT.get(word, word.capitalize()) for word in name.split("_"))
     text: Json = {"type": "string", "maxLength": LIMITS[name], "pattern": ENCODED_PATTERN}
     if name == "uploader_address":
         text = {"type": "string", "pattern": ENCODED_ADDRESS_PATTERN}
