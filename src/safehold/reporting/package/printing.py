@@ -56,7 +56,7 @@ def as_html(sections: Sequence[Section]) -> bytes:
 def as_pdf(sections: Sequence[Section]) -> bytes:
     """A PDF with the fonts that every reader has.
 
-    Those have the characters of Windows-1252 alone; others are written as \\uXXXX.
+    Those have the characters of Windows-1252 alone; others are written by their numbers.
     """
     from reportlab.lib.pagesizes import A4
     from reportlab.lib.styles import ParagraphStyle
