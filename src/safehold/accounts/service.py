@@ -57,8 +57,8 @@ class AccountService:
         self._ids = ids
         self._random_bytes = random_bytes
 
-    def add_service(self, name: str, *, actor: str = SYSTEM) -> Service:
-        """Add a service.
+    def add_service(self, name: str, *, demo: bool = False, actor: str = SYSTEM) -> Service:
+        """Add a service; with `demo` a trial, for good (`Service.demo`).
 
         Raises:
             ServiceNameError: the name cannot be one, or is reserved (`safehold.`).
@@ -66,7 +66,7 @@ class AccountService:
         """
         if service_name(name).startswith(RESERVED_PREFIX):
             raise ServiceNameError(f"Names that begin with {RESERVED_PREFIX!r} are reserved.")
-        return self._add_service(name, actor)
+        return self._add_service(name, actor, demo=demo)
 
     def services(self) -> Sequence[Service]:
         """All services, by name, Safehold's own included."""
@@ -124,8 +124,8 @@ class AccountService:
                     [self._event("key.revoked", actor, key.service_id, key_id)]
                 )
 
-    def _add_service(self, name: str, actor: str) -> Service:
-        service = Service(ServiceId(self._ids()), name, self._clock.now())
+    def _add_service(self, name: str, actor: str, *, demo: bool = False) -> Service:
+        service = Service(ServiceId(self._ids()), name, self._clock.now(), demo=demo)
         with self._records.write() as transaction:
             transaction.accounts.add_service(service)
             transaction.audit.append([self._event("service.added", actor, service.service_id)])

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from safehold.accounts.interface import AccountStore
 from safehold.audit.interface import AuditLog
+from safehold.cases.destruction import DestructionStore
 from safehold.cases.interface import CaseStore
 from safehold.cases.review.interface import ReviewStore
 from safehold.fleet.interface import FleetStore
@@ -59,6 +60,11 @@ class Transaction(Protocol):
     @property
     def outbox(self) -> OutboxStore:
         """Messages on their way."""
+        ...
+
+    @property
+    def destructions(self) -> DestructionStore:
+        """Destructions of evidence."""
         ...
 
     @property

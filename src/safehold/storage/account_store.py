@@ -109,6 +109,7 @@ class SqlAccountStore:
             "name": service.name,
             "created": service.created,
             "disabled": service.disabled,
+            "demo": service.demo,
         }
         statement = insert_or_skip(self._dialect, services, "name")
         if not self._connection.execute(statement, row, execution_options=_COUNTED).rowcount:
@@ -230,6 +231,7 @@ def _service(row: sa.Row[Any]) -> Service:
         name=row.name,
         created=row.created,
         disabled=row.disabled,
+        demo=row.demo,
     )
 
 

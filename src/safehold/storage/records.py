@@ -12,11 +12,14 @@ from sqlalchemy.dialects import postgresql, sqlite
 from safehold.storage.account_store import SqlAccountStore
 from safehold.storage.audit_log import SqlAuditLog
 from safehold.storage.case_store import SqlCaseStore
+from safehold.storage.destruction_store import SqlDestructionStore
 from safehold.storage.engine import BEGIN, DatabaseError, database_errors
 from safehold.storage.fleet_store import SqlFleetStore
 from safehold.storage.outbox_store import SqlOutboxStore
+from safehold.storage.report_store import SqlReportStore
 from safehold.storage.review_store import SqlReviewStore
 from safehold.storage.schema_audit import write_checks
+from safehold.storage.transparency_store import SqlTransparencyStore
 from safehold.storage.user_store import SqlUserStore
 
 WRITER_SECONDS = 30.0
@@ -34,6 +37,9 @@ class SqlTransaction:
         self.fleet = SqlFleetStore(connection)
         self.reviews = SqlReviewStore(connection)
         self.users = SqlUserStore(connection)
+        self.reports = SqlReportStore(connection)
+        self.destructions = SqlDestructionStore(connection)
+        self.transparency = SqlTransparencyStore(connection)
 
 
 class SqlRecords:

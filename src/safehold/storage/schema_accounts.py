@@ -13,6 +13,7 @@ services = sa.Table(
     sa.Column("name", CODE_POINT_TEXT, nullable=False, unique=True),
     sa.Column("created", UtcDateTime, nullable=False),
     sa.Column("disabled", UtcDateTime, nullable=True),
+    sa.Column("demo", sa.Boolean, nullable=False, server_default=sa.false()),
 )
 
 api_keys = sa.Table(

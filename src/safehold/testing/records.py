@@ -11,9 +11,12 @@ from safehold.storage.engine import DatabaseError
 from safehold.testing.account_store import MemoryAccounts
 from safehold.testing.audit_log import MemoryAuditLog
 from safehold.testing.case_store import MemoryCases
+from safehold.testing.destruction_store import MemoryDestructions
 from safehold.testing.fleet_store import MemoryFleet
 from safehold.testing.outbox_store import MemoryOutbox
+from safehold.testing.report_store import MemoryReports
 from safehold.testing.review_store import MemoryReviews
+from safehold.testing.transparency_store import MemoryTransparency
 from safehold.testing.user_store import MemoryUsers
 
 
@@ -27,10 +30,18 @@ class MemoryTransaction:
     outbox: MemoryOutbox = field(default_factory=MemoryOutbox)
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     users: MemoryUsers = field(default_factory=MemoryUsers)
+    destructions: MemoryDestructions = field(default_factory=MemoryDestructions)
     reviews: MemoryReviews = field(init=False)
+    reports: MemoryReports = field(init=False)
 
     def __post_init__(self) -> None:
         self.reviews = MemoryReviews(self.cases)
+        self.reports = MemoryReports(self.cases)
+
+    @property
+    def transparency(self) -> MemoryTransparency:
+        """What published figures are made of, over the other stores."""
+        return MemoryTransparency(self)
 
     def copy(self) -> MemoryTransaction:
         """An independent copy."""
@@ -41,8 +52,10 @@ class MemoryTransaction:
             self.outbox.copy(),
             self.fleet.copy(),
             self.users.copy(),
+            self.destructions.copy(),
         )
         other.reviews = self.reviews.copy(other.cases)
+        other.reports = self.reports.copy(other.cases)
         return other
 
 

@@ -14,6 +14,8 @@ from safehold.policy.model import Verdict
 from safehold.transparency.model import History, Method, Ruling
 
 POLICY = "policy"
+PERSON = "user:"
+"""How actors that are people begin."""
 RULINGS = ("confirmed", "cleared", "undone")
 _EXACT = frozenset({SignalType.MD5, SignalType.SHA1, SignalType.SHA256})
 _ACTS = frozenset({Tier.CONFIRMED, Tier.SUSPECTED, Tier.LOCAL})
