@@ -65,6 +65,7 @@ def test_a_new_home(runtime: ServiceRuntime) -> None:
         "lists": "lists_none",
         "messages": "messages_good",
         "checkpoint": "checkpoint_none",
+        "reporting": "reporting_unready",
     }
     assert found["servers"].state is HealthState.BAD
     assert found["lists"].state is HealthState.NOTE
@@ -75,6 +76,7 @@ def test_what_is_away_hides_nothing_else(runtime: ServiceRuntime) -> None:
     assert (found["custodian"].state, found["custodian"].code) == (HealthState.BAD, "failed")
     assert found["custodian"].values == {"code": "custodian_away"}
     assert found["database"].code == "database_good"
+    assert found["reporting"].values == {"missing": "no_authority"}
     assert lines(runtime, Answering(holds_officer=False))["custodian"].code == "custodian_stranger"
 
 

@@ -159,6 +159,15 @@ def test_sent_only_what_two_people_agreed_to(
         house.send(custodian, forged)
     update(house, fixed)
     approved = house.approved_again(fixed)
+    # So it is where it was sent back since, and fixed once more.
+    house.runtime.reports.send_back(report.report_id, house.people["approver"])
+    fixed = house.fixed(custodian, report)
+    assert fixed.digest == approved.digest
+    update(house, approved)
+    with pytest.raises(SendRefusedError):
+        house.send(custodian, approved)
+    update(house, fixed)
+    approved = house.approved_again(fixed)
     for changes in (
         {"approved_by": officer},
         {"prepared_by": approver},

@@ -149,8 +149,8 @@ def test_audit_events() -> None:
     kinds = {f"{kind.value}.added" for kind in StatementKind}
     kinds |= {f"proposal.{s.value}" for s in ProposalState if s is not ProposalState.OPEN}
     subjects = (
-        "appeal|audit|canary|case|custodian|evidence|flag|hold|key|list|note|officer|proposal|receipt"
-        "|service|user|view|webhook|words"
+        "appeal|audit|canary|case|custodian|document|evidence|flag|hold|key|list|note|officer"
+        "|proposal|receipt|report|service|user|view|webhook|words"
     )
     for path, tree in trees():
         if path.parts[-2] != "client" and "console" not in path.parts:
@@ -162,7 +162,10 @@ def test_audit_events() -> None:
     assert names_in([row[0] for row in table]) == kinds - permissions - {RECEIPT_UPDATED}
 
 
-FILE_ENDINGS = (".key", ".sock", ".jsonl", ".py", ".csv", ".html", ".js", ".css")
+FILE_ENDINGS = (
+    *(".key", ".sock", ".jsonl", ".py", ".csv", ".html", ".js", ".css"),
+    *(".json", ".pem", ".xml"),
+)
 """Names of the same look are those of files."""
 
 

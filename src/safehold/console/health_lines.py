@@ -228,7 +228,9 @@ class _House:
             yield HealthState.BAD, "reports_stuck", counts
         if found.unreported:
             yield HealthState.BAD, "cases_unreported", counts
-        if not (found.missing or found.stuck or found.unreported):
+        if found.missing is None:
+            yield HealthState.NOTE, "reporting_unknown", {}
+        elif not (found.missing or found.stuck or found.unreported):
             yield HealthState.GOOD, "reporting_good", {}
 
 

@@ -7,8 +7,9 @@ The rules, each checked against the records here, whoever asks:
 2. Fixed is exactly what was read: the digest of what is composed now is the one that is given.
    It is complete, keeps to the schema in use, and every file of it is of a confirmed case.
 3. Sent is only what two people who exist, and are not one, have agreed to: the digest of the
-   documents is that of the report and that of the second person's event in the audit log. It
-   goes to the one environment that follows from its service, now as when it was begun.
+   documents is that of the report and that of the last two events about it in the audit log:
+   the one fixed it, then the other approved it, and it was not sent back since. It goes to the
+   one environment that follows from its service, now as when it was begun.
 4. A file is opened only after the event `report.file_opened`, and sent only whole and as it was
    stored: MD5 and SHA-256 of the bytes that go out are those of its manifest, or the call is
    broken off before its end.
@@ -22,7 +23,7 @@ import hashlib
 import hmac
 import json
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +64,7 @@ from safehold.vault.sealing import DamagedError, Writer, seal
 READ = "report.read"
 FIXED = "report.fixed"
 APPROVED = "report.approved"
+SENT_BACK = "report.sent_back"
 FILE_OPENED = "report.file_opened"
 NEEDS_PERSON = "report.needs_person"
 
@@ -342,24 +344,16 @@ def _are_confirmed(transaction: ReportTransaction, report: Report) -> bool:
 def _is_logged(transaction: ReportTransaction, report: Report) -> bool:
     """Whether the log says that these two people agreed to these documents, and last of all."""
     about = [
-        event.draft
+        (event.draft.kind, event.draft.actor, event.draft.data.get("digest", ""))
         for event in transaction.audit.events_of(report.case_id)
         if event.draft.data.get("report") == report.report_id
+        and event.draft.kind in (FIXED, APPROVED, SENT_BACK)
     ]
-    wanted = (
-        (FIXED, f"user:{report.prepared_by}"),
-        (APPROVED, f"user:{report.approved_by}"),
-    )
     digest = report.digest.hex()
-    return all(_last(about, kind) == (actor, digest) for kind, actor in wanted)
-
-
-def _last(drafts: Sequence[EventDraft], kind: str) -> tuple[str, object]:
-    """Actor and digest of the last event of a kind."""
-    for draft in reversed(drafts):
-        if draft.kind == kind:
-            return draft.actor, draft.data.get("digest")
-    return "", None
+    return about[-2:] == [
+        (FIXED, f"user:{report.prepared_by}", digest),
+        (APPROVED, f"user:{report.approved_by}", digest),
+    ]
 
 
 class _Hashed:

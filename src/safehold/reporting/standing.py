@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from safehold.ids import ReportId
+from safehold.reporting.environment import NO_PRODUCTION, can_report
 from safehold.reporting.interface import ReportFilter
 from safehold.reporting.model import ReportState
 from safehold.reporting.options import CybertipOptions, ReportingOptions
@@ -22,12 +23,12 @@ class Standing:
 
     Attributes:
         missing: codes of what is missing so that nobody can be reported to; empty where somebody
-            can be, and where the custodian cannot be asked.
+            can be; None where the custodian must be asked and cannot be.
         unreported: confirmed cases that no report is about for `reporting.alarm_hours`.
         stuck: reports that have needed a person for as long.
     """
 
-    missing: tuple[str, ...]
+    missing: tuple[str, ...] | None
     unreported: int
     stuck: tuple[ReportId, ...]
 
@@ -48,10 +49,10 @@ def standing(
         environments: to which the custodian has credentials; None where it cannot be asked.
         now: the present moment.
     """
-    from safehold.reporting.environment import can_report
-
     before = now - dt.timedelta(hours=options.alarm_hours)
     wanted = ReportFilter(states=frozenset({ReportState.NEEDS_PERSON}), limit=_MOST)
     stuck = [one.report_id for one in transaction.reports.list(wanted) if one.updated <= before]
-    missing = () if environments is None else can_report(options, cybertip, environments)
+    missing: tuple[str, ...] | None = can_report(options, cybertip, environments or ())
+    if environments is None and missing and NO_PRODUCTION in missing:
+        missing = None  # Whether there are credentials is the custodian's to say.
     return Standing(missing, transaction.reports.count_unreported(before), tuple(sorted(stuck)))

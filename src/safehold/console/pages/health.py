@@ -68,6 +68,9 @@ WORDS: Mapping[str, str] = MappingProxyType(
         "checkpoint_good": mark("Signed up to event {until}; {after} events since."),
         "checkpoint_old": mark("Signed up to event {until} and not since; {after} events follow."),
         "reporting_good": mark("An authority can be reported to, and nothing waits too long."),
+        "reporting_unknown": mark(
+            "Whether an authority can be reported to is for the custodian to say."
+        ),
         "reporting_unready": mark("Nobody can be reported to ({missing})."),
         "reports_stuck": mark("Reports that have needed a person for too long: {reports}."),
         "cases_unreported": mark("Confirmed cases without a report for too long: {cases}."),
