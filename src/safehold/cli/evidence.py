@@ -13,7 +13,9 @@ import typer
 from safehold.cli.options import HomeOption, JsonOption, open_service
 
 if TYPE_CHECKING:
+    from safehold.reporting.records import ReportTransaction
     from safehold.runtime.service import ServiceRuntime
+    from safehold.vault.verify import SealedItem
 
 VERIFY_EXAMPLE = "Example: safehold audit verify --anchored checkpoints.txt"
 
@@ -87,7 +89,7 @@ def verify_vault(
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> int:
-    """Check that all evidence and all wrapped keys are there and unaltered; needs no key.
+    """Check that evidence, kept documents and wrapped keys are there and unaltered; needs no key.
 
     Exit code 1 where something is missing, altered or unknown.
     """
@@ -98,9 +100,9 @@ def verify_vault(
         if deep:
             findings = itertools.chain(findings, deep_findings(runtime))
         found = 0
-        for kind, name, evidence in findings:
+        for kind, name, item in findings:
             found += 1
-            row = {"kind": kind, "name": name, "evidence": evidence}
+            row = {"kind": kind, "name": name, "evidence": item}
             print(json.dumps(row) if as_json else "  ".join(row.values()))
     if not as_json:
         note("The vault is whole." if not found else f"{found} findings.")
@@ -108,20 +110,38 @@ def verify_vault(
 
 
 def vault_findings(runtime: ServiceRuntime) -> Iterator[tuple[str, str, str]]:
-    """What is missing, altered or unknown: its kind, the object's name, the evidence's id."""
+    """What is missing, altered or unknown: its kind, the object's name, the id of what it holds.
+
+    The id is that of the evidence or of the kept document; empty for orphans and keys.
+    """
     from safehold.vault.verify import Verifier
 
     def still_named(name: str) -> bool:
         with runtime.records.read() as now:
-            return any(e.object_name == name for e in now.cases.all_evidence()) or (
-                name in now.cases.key_names()
+            return any(item.object_name == name for item in sealed_items(now)) or (
+                name in key_names(now)
             )
 
     with runtime.records.read() as transaction:
         verifier = Verifier(runtime.objects, runtime.keys, runtime.clock, still_named)
-        evidence = transaction.cases.all_evidence()
-        for finding in verifier.run(evidence, transaction.cases.key_names()):
+        for finding in verifier.run(sealed_items(transaction), key_names(transaction)):
             yield finding.kind.value, finding.name, finding.evidence_id
+
+
+def sealed_items(transaction: ReportTransaction) -> Iterator[SealedItem]:
+    """All objects that the vault should have: evidence, then kept documents."""
+    from safehold.vault.verify import SealedRecord
+
+    yield from transaction.cases.all_evidence()
+    for kept in transaction.reports.all_documents():
+        yield SealedRecord(kept.document_id, kept.object_name, kept.sealed_size, kept.sealed_sha256)
+
+
+def key_names(transaction: ReportTransaction) -> Iterator[str]:
+    """Names of all wrapped keys that there should be: of cases, then of kept documents."""
+    yield from transaction.cases.key_names()
+    for kept in transaction.reports.all_documents():
+        yield kept.key_name
 
 
 def deep_findings(runtime: ServiceRuntime) -> Iterator[tuple[str, str, str]]:
@@ -147,6 +167,17 @@ def deep_findings(runtime: ServiceRuntime) -> Iterator[tuple[str, str, str]]:
             same = runtime.names.content(case.service_id, checked.sha256) == case.content
             if not same or checked.size != item.size:
                 yield "content_differs", item.object_name, item.evidence_id
+        for kept in transaction.reports.all_documents():
+            access = Access(kept.key_name, kept.case_id, "system", "verify")
+            try:
+                checked = custodian.check(access, kept.object_name)
+            except CustodianAwayError:
+                raise
+            except SafeholdError as error:
+                yield error.code, kept.object_name, kept.document_id
+                continue
+            if checked.size != kept.size:
+                yield "content_differs", kept.object_name, kept.document_id
 
 
 @cases.command("list", epilog="Example: safehold case list --state open --json")

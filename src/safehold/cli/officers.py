@@ -89,15 +89,16 @@ def remove_officer(context: typer.Context, name: NameArgument, home: HomeOption 
 
 @app.command("rewrap", epilog="Example: safehold officer rewrap")
 def rewrap(context: typer.Context, home: HomeOption = None) -> int:
-    """Have the custodian wrap the keys of all cases to the officers there are now.
+    """Have the custodian wrap the keys of all cases and documents to the officers of now.
 
     Exit code 1 where a key could not be wrapped.
     """
+    from safehold.cli.evidence import key_names
     from safehold.custodian.compose import custodian_client
 
     with open_service(context, home) as runtime:
         with runtime.records.read() as transaction:
-            names = list(transaction.cases.key_names())
+            names = list(key_names(transaction))
         done = custodian_client(runtime).rewrap(names, "system", "officers-changed")
         print(f"{done.done} keys wrapped anew, {done.missing} missing, {done.failed} failed")
     return 1 if done.missing or done.failed else 0

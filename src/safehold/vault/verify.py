@@ -80,6 +80,21 @@ class SealedItem(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class SealedRecord:
+    """What the records say of an object that is no evidence: see `SealedItem`.
+
+    Attributes:
+        evidence_id: id of what it holds.
+        object_name, sealed_size, sealed_sha256: as `SealedItem` has them.
+    """
+
+    evidence_id: str
+    object_name: str
+    sealed_size: int
+    sealed_sha256: bytes
+
+
 class Verifier:
     """Compares stores with records.
 
