@@ -40,9 +40,10 @@ if TYPE_CHECKING:
     from safehold.cases.review.parts import ReviewParts
     from safehold.cases.review.service import ReviewService
     from safehold.cases.review.views import ViewService
-    from safehold.users.service import UserService
+    from safehold.reporting.service import ReportService
     from safehold.storage.records import SqlRecords
     from safehold.transparency.service import TransparencyService
+    from safehold.users.service import UserService
     from safehold.users.sign_in import SignIn
     from safehold.vault.interface import KeyStore
 
@@ -267,6 +268,7 @@ class ServiceRuntime(Runtime):
     def review_parts(self) -> ReviewParts:
         """What people's work on cases is joined from."""
         from safehold.cases.review.parts import ReviewParts
+        from safehold.reporting.reported import is_reported
 
         return ReviewParts(
             records=self.records,
@@ -277,6 +279,24 @@ class ServiceRuntime(Runtime):
             clock=self.clock,
             options=self.settings.review,
             names=self.names,
+            reported=is_reported,
+        )
+
+    @functools.cached_property
+    def reports(self) -> ReportService:
+        """Reports to authorities."""
+        from safehold.reporting.parts import ReportParts
+        from safehold.reporting.service import ReportService
+
+        return ReportService(
+            ReportParts(
+                records=self.records,
+                vault=self.vault,
+                ids=self.ids,
+                clock=self.clock,
+                options=self.settings.reporting,
+                cybertip=self.settings.cybertip,
+            )
         )
 
     @functools.cached_property

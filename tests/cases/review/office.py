@@ -83,7 +83,7 @@ class Office:
             clock=self.clock,
             options=options or ReviewOptions(),
             names=self.house.names,
-            reported=self.reported.__contains__,
+            reported=lambda _, case_id: case_id in self.reported,
         )
         with records.write() as transaction:
             for who in (ANN, BEN, CYD, DEE, OLE):

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 
 from safehold.cases.names import KeyedNames
 from safehold.cases.notify import ReceiptMessages
-from safehold.cases.records import Records
+from safehold.cases.records import Records, Transaction
 from safehold.cases.review.model import ReviewOptions
 from safehold.clock import Clock
 from safehold.ids import CaseId, IdMaker
 from safehold.vault.vault import Vault
 
 
-def never_reported(case_id: CaseId) -> bool:
+def never_reported(transaction: Transaction, case_id: CaseId) -> bool:
     """No report of the case was sent."""
     return False
 
@@ -42,4 +42,4 @@ class ReviewParts:
     clock: Clock
     options: ReviewOptions
     names: KeyedNames
-    reported: Callable[[CaseId], bool] = never_reported
+    reported: Callable[[Transaction, CaseId], bool] = never_reported

@@ -189,7 +189,7 @@ class Proposing:
             stands = rules.standing(case, reading.decisions)
             if stands is None or details.get("decision") not in (None, "", stands.decision_id):
                 raise ProposalError
-            self._check_undo(reading)
+            self._check_undo(transaction, reading)
             more["decision"] = stands.decision_id
         elif not reading.evidence:
             raise ProposalDetailsError("There is no evidence of this case.")
@@ -209,9 +209,9 @@ class Proposing:
             if not rules.may_clear_by_likeness(reading.case, reading.facts, radius, largest):
                 raise ProposalDetailsError
 
-    def _check_undo(self, reading: Reading) -> None:
+    def _check_undo(self, transaction: Transaction, reading: Reading) -> None:
         """An undone case must be one that can be decided, and of which nobody was told."""
-        if not reading.evidence or self._desk.parts.reported(reading.case.case_id):
+        if not reading.evidence or self._desk.parts.reported(transaction, reading.case.case_id):
             raise TransitionError
 
     def _stands(self, transaction: Transaction, reading: Reading, proposal: Proposal) -> bool:
@@ -261,7 +261,7 @@ class Proposing:
     def _undo(
         self, transaction: Transaction, reading: Reading, proposal: Proposal, user: User
     ) -> Proposal:
-        self._check_undo(reading)
+        self._check_undo(transaction, reading)
         stands = rules.standing(reading.case, reading.decisions)
         if stands is not None and rules.actor(user.user_id) in rules.deciders(stands):
             raise SamePersonError
