@@ -6,10 +6,10 @@ import datetime as dt
 import ssl
 from collections.abc import Sequence
 
-from safehold.custodian.compose import custodian_client
+from safehold.custodian.compose import custodian_client, reporting_stands
 from safehold.errors import UsageError
 from safehold.fleet.model import CanaryResult
-from safehold.ids import ServerId
+from safehold.ids import CaseId, ServerId
 from safehold.outbox.delivery import Deliverer, DeliverySettings
 from safehold.runtime.service import NotReadyHomeError, ServiceRuntime
 from safehold.work.alarms import Alarms
@@ -22,6 +22,7 @@ from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
 from safehold.work.jobs.deadlines import Deadlines
 from safehold.work.jobs.deliver import Deliver
 from safehold.work.jobs.forget import Forget, Keeping
+from safehold.work.jobs.reports import SendReports
 from safehold.work.jobs.review import Review
 from safehold.work.jobs.watch import Watch, Watched
 from safehold.work.ports import Job, Log, Quiet
@@ -52,6 +53,7 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
         records=records,
         custodian=custodian.status,
         bounds=settings.intake,
+        reports=lambda: reporting_stands(runtime, custodian),
     )
     keeping = Keeping(
         answers=dt.timedelta(days=settings.intake.answer_days),
@@ -77,6 +79,12 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
             every(options.checkpoint_minutes),
         ),
         Watch(watched, clock, alarms, every(options.check_minutes)),
+        SendReports(
+            runtime.reports,
+            lambda case_id: _key_name(runtime, case_id),
+            custodian,
+            every(settings.reporting.send_seconds / 60.0),
+        ),
     ]
     if options.canary_minutes:
         pace = Pace(
@@ -134,6 +142,12 @@ def send_canaries(runtime: ServiceRuntime, log: Log | None = None) -> Sequence[C
         return results
     missing = CanaryResult(ServerId(""), runtime.clock.now(), CanaryCode.NO_SERVER.value, 0.0)
     return (*results, missing)
+
+
+def _key_name(runtime: ServiceRuntime, case_id: CaseId) -> str | None:
+    with runtime.records.read() as transaction:
+        case = transaction.cases.find(case_id)
+    return case.key_name if case is not None else None
 
 
 def _alarms(runtime: ServiceRuntime) -> Alarms:
