@@ -72,6 +72,19 @@ class StandInSignIn:
         self.found.pop(token, None)
 
 
+class NoReports:
+    """A house that has reported nothing, and whose evidence has no clocks."""
+
+    def counts(self) -> dict[Any, int]:
+        return {}
+
+    def people(self, case_id: str) -> tuple[Any, ...]:
+        return ()
+
+    def clock_of(self, case_id: str) -> None:
+        return None
+
+
 class InProcess(httpx.BaseTransport):
     """Asks an ASGI app in this process, as if from an address."""
 
@@ -201,6 +214,8 @@ def make_house(routes: Iterable[Route]) -> House:
         sign_in=cast(Any, sign_in),
         reviews=missing,
         views=missing,
+        reports=cast(Any, NoReports()),
+        retention=cast(Any, NoReports()),
         transparency=missing,
         custodian=missing,
         lists=lambda: (),

@@ -91,7 +91,7 @@ def test_people_of_a_case_have_reports_of_their_own(bureau: Bureau) -> None:
     said = text_of(shown)
     for word in (UPLOADER[:4].hex(), OTHER[:4].hex(), "Nobody known", "815"):
         assert word in said
-    people = shown.text.split('id="h-person-')[1:]
+    people = [one.split("</section>")[0] for one in shown.text.split('id="h-person-')[1:]]
     assert len(people) == 3
     [other] = [one for one in people if OTHER.hex() in one]
     assert other.index('value="pharos"') < other.index('value="ncmec"')

@@ -42,6 +42,7 @@ def console_parts(
         sign_in=runtime.sign_in_at(address),
         reviews=runtime.reviews,
         views=runtime.views,
+        reports=runtime.reports,
         transparency=runtime.transparency,
         custodian=custodian,
         lists=runtime.lists.show,
@@ -57,6 +58,9 @@ def console_parts(
         health=functools.partial(look, runtime, custodian),
         is_genuine=functools.partial(is_genuine, runtime),
         client_key=runtime.digest_key.derive(CLIENT_PURPOSE),
+        reporter=settings.reporter,
+        reporting=settings.reporting,
+        cybertip=settings.cybertip,
     )
 
 

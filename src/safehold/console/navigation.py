@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from safehold.console.catalog import mark
 from safehold.console.routing import RouteTable
 from safehold.console.visit import Visit
+from safehold.errors import SafeholdError
+from safehold.reporting.model import ReportState
 
 ENTRIES = (
     ("queue", mark("Queue")),
@@ -46,11 +48,13 @@ class Entry:
         title: in the visitor's language.
         current: `page` where it is the page that is shown, `true` where that belongs to it,
             else empty; for `aria-current`.
+        waiting: how much there waits for somebody; 0 for nothing, and where that is not counted.
     """
 
     address: str
     title: str
     current: str
+    waiting: int = 0
 
 
 def shown_to(visit: Visit, routes: RouteTable) -> Sequence[Entry]:
@@ -65,5 +69,15 @@ def shown_to(visit: Visit, routes: RouteTable) -> Sequence[Entry]:
             permission = routes.named(name).permission
             if permission is not None and visit.may(permission):
                 current = "page" if name == visit.route else "true" if name == family else ""
-                entries.append(Entry(routes.url(name), visit.text(title), current))
+                waiting = _waiting(visit) if name == "reports" else 0
+                entries.append(Entry(routes.url(name), visit.text(title), current, waiting))
     return entries
+
+
+def _waiting(visit: Visit) -> int:
+    """Reports that wait for a person. Where they cannot be counted a page is shown all the same."""
+    try:
+        counts = visit.parts.reports.counts()
+    except SafeholdError:
+        return 0
+    return sum(counts.get(state, 0) for state in (ReportState.WAITING, ReportState.NEEDS_PERSON))

@@ -77,6 +77,7 @@ class ConsoleParts:
     sign_in: SignIn
     reviews: ReviewService
     views: ViewService
+    reports: ReportService
     transparency: TransparencyService
     custodian: Custodian
     lists: Callable[[], Sequence[ListInfo]]
@@ -92,7 +93,6 @@ class ConsoleParts:
     health: Callable[[], Sequence[HealthLine]] = tuple
     is_genuine: Callable[[Checkpoint], bool] = lambda _: False
     client_key: bytes = field(default=b"", repr=False)
-    reports: ReportService = field(default=cast(Any, None))
     retention: RetentionService = field(default=cast(Any, None))
     reporter: ReporterOptions = field(default_factory=ReporterOptions)
     reporting: ReportingOptions = field(default_factory=ReportingOptions)

@@ -94,10 +94,7 @@ def set_up(runtime: ServiceRuntime, plan: Plan) -> Made:
         _, text = runtime.accounts.add_canary_key(terms)
         written_once(home.canary_key, text.encode("ascii"))
     if plan.service not in named:
-        if plan.demo:
-            runtime.accounts.add_service(plan.service, demo=True)
-        else:
-            runtime.accounts.add_service(plan.service)
+        runtime.accounts.add_service(plan.service, demo=plan.demo)
     _, api_key = runtime.accounts.add_key(plan.service, KeyTerms("first", DEFAULT_SCOPES))
     runtime.objects.check()
     runtime.keys.check()

@@ -212,7 +212,7 @@ def fill(
     chores = chores or Chores()
     people = _add_people(house, clock)
     if SHOP not in {service.name for service in runtime.accounts.services()}:
-        add_service(runtime, SHOP)
+        runtime.accounts.add_service(SHOP, demo=bool(runtime.settings.cybertip.simulator))
     for chosen in LISTS:
         add_entries(runtime, chosen)
     door = Door(runtime, clock)
@@ -228,14 +228,6 @@ def fill(
         counts = transaction.cases.counts()
     waiting = sum(n for (state, _), n in counts.items() if state is CaseState.OPEN)
     return Filled(people, sum(counts.values()), waiting)
-
-
-def add_service(runtime: ServiceRuntime, name: str) -> None:
-    """Add a service: a demonstration's, where the house reports to a simulator."""
-    if runtime.settings.cybertip.simulator:
-        runtime.accounts.add_service(name, demo=True)
-    else:
-        runtime.accounts.add_service(name)
 
 
 def _add_people(house: House, clock: FixedClock) -> tuple[Person, ...]:

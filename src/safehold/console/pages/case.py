@@ -10,6 +10,7 @@ from safehold.cases.review import rules
 from safehold.cases.review.dossier import Dossier
 from safehold.cases.review.model import Annotation, Classification, ClearReason, ProposalState
 from safehold.console.pages import facts, fields
+from safehold.console.pages.retention import clock_of
 from safehold.console.visit import Reply, Route, Visit
 from safehold.users.roles import Permission
 
@@ -76,15 +77,10 @@ def _around(visit: Visit) -> Mapping[str, Any]:
 
 def _reporting(visit: Visit, case: Case) -> Mapping[str, Any]:
     """Reports about the case, and until when it is kept; what the role does not see is None."""
-    parts = visit.parts
-    if parts.reports is None:  # wip
-        return {"report_people": None, "kept_until": None}
     reads = visit.may(Permission.REPORTS_READ) and case.state is not CaseState.OPEN
     return {
-        "report_people": parts.reports.people(case.case_id) if reads else None,
-        "kept_until": (
-            parts.retention.clock_of(case.case_id) if visit.may(Permission.RETENTION_READ) else None
-        ),
+        "report_people": visit.parts.reports.people(case.case_id) if reads else None,
+        "kept_until": clock_of(visit, case.case_id),
     }
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from safehold.cases.model import Case
 from safehold.console.pages.facts import short_code
 from safehold.console.pages.reports import BANNERS, case_of
+from safehold.console.pages.retention import clock_of
 from safehold.console.visit import Reply, Route, Visit
 from safehold.custodian.interface import Access
 from safehold.errors import SafeholdError
@@ -136,7 +137,7 @@ def page(
         by_hand=_by_hand(report),
         by_machine=report.environment is not Environment.FORM,
         banner=report.environment if report.environment in BANNERS else "",
-        until=_kept_until(visit, report),
+        until=clock_of(visit, case.case_id) if report.state is ReportState.FILED else None,
         short_code=short_code,
         lines=lines,
         today=visit.now.date().isoformat(),
@@ -236,13 +237,6 @@ def _language(report: Report) -> str:
 def _by_hand(report: Report) -> bool:
     """Whether somebody is to fill in the authority's form by it now."""
     return report.environment is Environment.FORM and report.state is ReportState.APPROVED
-
-
-def _kept_until(visit: Visit, report: Report) -> Any:
-    """The clock of the case's evidence, once the report is filed."""
-    if report.state is not ReportState.FILED or not visit.may(Permission.RETENTION_READ):
-        return None
-    return visit.parts.retention.clock_of(report.case_id)
 
 
 ROUTES: tuple[Route, ...] = (

@@ -34,7 +34,8 @@ CONFLICT = 409
 
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 _PERSON = re.compile(r"[0-9a-f]{32}")
-_REFERENCE = re.compile(r"[^\x00-\x1f\x7f]{1,128}")
+_REFERENCE = re.compile(r"[0-9A-Za-z][0-9A-Za-z ._:/#-]{0,99}")
+"""As `reporting.workflow` takes it; a confirmation is kept before it is asked."""
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _TEXTS = tuple(name for name in FilingDetails.__dataclass_fields__ if name != "annotations")
 

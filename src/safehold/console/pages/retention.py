@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from safehold.cases.destruction import Ground, RetentionError
 from safehold.cases.model import UnknownCaseError
@@ -16,12 +17,22 @@ from safehold.errors import SafeholdError
 from safehold.ids import CaseId
 from safehold.users.roles import Permission
 
+if TYPE_CHECKING:
+    from safehold.retention.rules import RetentionClock
+
 STATES = ("due", "warn", "held", "kept", "undecided", "gone")
 """States of the clocks of evidence, those first in which there is something to be done."""
 
 _MOST_AT_ONCE = 200
 _LEFT = (RetentionError, OnHoldError, ProposalError, TransitionError, UnknownCaseError)
 """Why one case of several is left, while the others are proposed."""
+
+
+def clock_of(visit: Visit, case_id: CaseId) -> RetentionClock | None:
+    """The clock of a case's evidence; None for those who do not see it."""
+    if visit.parts.retention is None or not visit.may(Permission.RETENTION_READ):
+        return None
+    return visit.parts.retention.clock_of(case_id)
 
 
 def show(visit: Visit) -> Reply:
