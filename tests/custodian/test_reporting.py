@@ -190,6 +190,20 @@ def test_sent_only_what_two_people_agreed_to(
         house.send(custodian, approved)
 
 
+def test_a_case_that_is_no_trial_goes_to_no_simulator(
+    house: Reported, custodian: LocalCustodian, simulator: Simulator
+) -> None:
+    house.trial = house.runtime.service_id("shop")
+    report = house.approved(custodian, house.begin(house.case()))
+    assert report.environment is Environment.PRODUCTION
+    with pytest.raises(NotConfiguredError):
+        house.send(custodian, report)
+    update(house, report, environment=Environment.SIMULATOR)
+    with pytest.raises(ReportEnvironmentError):
+        house.send(custodian, report)
+    assert not simulator.reports
+
+
 def test_a_case_that_was_undone_stops_it(
     house: Reported, custodian: LocalCustodian, simulator: Simulator
 ) -> None:

@@ -91,7 +91,7 @@ def send(
         with progress_bar("calls", hidden=as_json) as progress:
             task = progress.add_task("Sending", total=calls) if progress is not None else None
             for one in due:
-                row = {"report": one.report_id, "state": one.state.value}
+                row: dict[str, Any] = {"report": one.report_id, "state": one.state.value}
                 for sent in _steps(runtime, custodian, one):
                     row |= {"state": sent.state, "trouble": sent.trouble, "code": sent.code}
                     row |= {"wait_seconds": round(sent.wait_seconds)}
