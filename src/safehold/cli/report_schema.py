@@ -93,7 +93,7 @@ def _environment(custodian: Custodian) -> str:
 def _tell_unwritable(content: bytes) -> None:
     """Name the elements that the schema requires and that reports made here cannot have."""
     from safehold.cli.console import note
-    from safehold.reporting.cybertip.schema import unwritable
+    from safehold.reporting.cybertip.writable import unwritable
 
     for path in unwritable(content):
         note(f"Safehold cannot write what this schema requires: {path}")
