@@ -72,6 +72,15 @@ def test_a_service_and_its_key(records: MemoryRecords, accounts: AccountService)
     ]
 
 
+def test_a_trial_is_one_for_good(records: MemoryRecords, accounts: AccountService) -> None:
+    trial = accounts.add_service("trial", demo=True)
+    accounts.disable("trial")
+    accounts.enable("trial")
+    assert trial.demo
+    assert [service.demo for service in accounts.services()] == [True]
+    assert events(records)[0].data == {"demo": True}
+
+
 def test_two_keys_differ(accounts: AccountService) -> None:
     accounts.add_service("app")
     (one, first), (other, second) = (accounts.add_key("app", KeyTerms()) for _ in range(2))

@@ -59,11 +59,12 @@ def test_services_are_listed_by_name(records: Records) -> None:
     names = ["b", "a.b", "a-b", "ab", "a_b", "1"]
     with records.write() as transaction:
         for n, name in enumerate(names):
-            transaction.accounts.add_service(Service(ServiceId(f"id-{n}"), name, T0))
+            service = Service(ServiceId(f"id-{n}"), name, T0, demo=n == 3)
+            transaction.accounts.add_service(service)
     with records.read() as transaction:
         accounts = transaction.accounts
         assert [service.name for service in accounts.services()] == sorted(names)
-        expected = Service(ServiceId("id-3"), "ab", T0)
+        expected = Service(ServiceId("id-3"), "ab", T0, demo=True)
         assert accounts.service(ServiceId("id-3")) == expected
         assert accounts.service_named("ab") == expected
         assert accounts.service(ServiceId("ab")) is None

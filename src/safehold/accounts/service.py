@@ -128,7 +128,9 @@ class AccountService:
         service = Service(ServiceId(self._ids()), name, self._clock.now(), demo=demo)
         with self._records.write() as transaction:
             transaction.accounts.add_service(service)
-            transaction.audit.append([self._event("service.added", actor, service.service_id)])
+            data: dict[str, Detail] = {"demo": True} if demo else {}
+            event = self._event("service.added", actor, service.service_id, data=data)
+            transaction.audit.append([event])
         return service
 
     def _set_disabled(self, name: str, disabled: bool, actor: str) -> None:

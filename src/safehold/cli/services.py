@@ -33,11 +33,15 @@ ServiceArgument = Annotated[str, typer.Argument(metavar="SERVICE", help="Name of
 def add_service(
     context: typer.Context,
     name: Annotated[str, typer.Argument(help="Lower-case letters, digits, '.', '_' and '-'.")],
+    demo: Annotated[
+        bool,
+        typer.Option("--demo", help="A trial, for good: reports of its cases go to tests alone."),
+    ] = False,
     home: HomeOption = None,
 ) -> None:
     """Add a service. Nothing of it is seen by any other."""
     with open_service(context, home) as runtime:
-        service = runtime.accounts.add_service(name)
+        service = runtime.accounts.add_service(name, demo=demo)
         print(f"{service.name}  {service.service_id}")
 
 
@@ -51,9 +55,10 @@ def list_services(
             state = "disabled" if service.disabled else "active"
             if as_json:
                 row = {"name": service.name, "id": service.service_id, "state": state}
-                print(json.dumps(row))
+                print(json.dumps(row | {"demo": service.demo}))
             else:
-                print(f"{service.name}  {service.service_id}  {state}")
+                demo = "  demo" if service.demo else ""
+                print(f"{service.name}  {service.service_id}  {state}{demo}")
 
 
 @services.command("disable", epilog="Example: safehold service disable forum")
