@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from safehold.audit.model import EventDraft
-from safehold.cases.model import Case, CaseState
+from safehold.cases.destruction import Ground
 from safehold.cases.records import Transaction
 from safehold.cases.review import rules
 from safehold.cases.review.deciding import Deciding
@@ -22,7 +22,6 @@ from safehold.cases.review.model import (
     ClearReason,
     Likeness,
     NoteKind,
-    OnHoldError,
     Proposal,
     ProposalError,
     ProposalKind,
@@ -30,7 +29,7 @@ from safehold.cases.review.model import (
     SamePersonError,
     ViewNeededError,
 )
-from safehold.cases.review.purging import Purging
+from safehold.cases.review.purging import Purging, ground_of
 from safehold.cases.review.refusals import NotPermittedError, ProposalDetailsError
 from safehold.cases.review.rules import WhyNot
 from safehold.cases.workflow import TransitionError
@@ -45,7 +44,7 @@ _DETAILS: Mapping[ProposalKind, frozenset[str]] = {
     ProposalKind.CLEAR: frozenset({"reason"}),
     ProposalKind.CLEAR_SIMILAR: frozenset({"reason", "radius"}),
     ProposalKind.EXPORT: frozenset({"recipient"}),
-    ProposalKind.PURGE: frozenset(),
+    ProposalKind.PURGE: frozenset({"ground", "document", "reference"}),
     ProposalKind.UNDO: frozenset({"decision"}),
 }
 _MOST = 10_000
@@ -78,7 +77,7 @@ class Proposing:
         words: str,
     ) -> Proposal:
         """Propose something. See `service.ReviewService.propose`."""
-        require(user, _needed(kind))
+        require(user, _needed(kind, details))
         _check_details(kind, details)
         desk = self._desk
         with desk.changes() as transaction:
@@ -194,7 +193,7 @@ class Proposing:
         elif not reading.evidence:
             raise ProposalDetailsError("There is no evidence of this case.")
         elif kind is ProposalKind.PURGE:
-            _check_purge(transaction, case)
+            self._purging.check(transaction, reading, details)
         return more
 
     def _check_clearing(
@@ -219,7 +218,7 @@ class Proposing:
         if proposal.details.get(_BASIS) != reading.basis():
             return False
         try:
-            needed = _needed(proposal.kind)
+            needed = _needed(proposal.kind, proposal.details)
             first = self._desk.present(transaction, proposal.proposed_by, needed)
         except NotPermittedError:
             return False
@@ -255,7 +254,7 @@ class Proposing:
     def _purge(
         self, transaction: Transaction, reading: Reading, proposal: Proposal, user: User
     ) -> Proposal:
-        _check_purge(transaction, reading.case)
+        self._purging.check(transaction, reading, proposal.details)
         return self._purging.begin(transaction, reading, proposal, user)
 
     def _undo(
@@ -295,22 +294,17 @@ class Proposing:
         transaction.audit.append([event])
 
 
-def _needed(kind: ProposalKind) -> Permission:
+def _needed(kind: ProposalKind, details: Mapping[str, str]) -> Permission:
     """What somebody needs to propose something."""
-    exports = kind is ProposalKind.EXPORT
-    return Permission.EVIDENCE_EXPORT if exports else Permission.CASES_DECIDE
+    if kind is ProposalKind.EXPORT:
+        return Permission.EVIDENCE_EXPORT
+    if kind is ProposalKind.PURGE and ground_of(details) is not Ground.EARLY:
+        return Permission.CASES_HOLD
+    return Permission.CASES_DECIDE
 
 
 def _is_open(proposal: Proposal, now: dt.datetime) -> bool:
     return proposal.state is ProposalState.OPEN and now < proposal.until
-
-
-def _check_purge(transaction: Transaction, case: Case) -> None:
-    """Evidence is destroyed only of a case that nobody has to decide, and that no hold is on."""
-    if case.state is CaseState.OPEN:
-        raise TransitionError
-    if transaction.reviews.holds_on(case.case_id):
-        raise OnHoldError
 
 
 def _check_details(kind: ProposalKind, details: Mapping[str, str]) -> None:

@@ -1,96 +1,97 @@
-"""Destroying a case's evidence before its time, as two people have decided.
-
-The order of writing:
-
-1. A fresh key for the case is put into the key store, under a name of its own. A kill here leaves
-   a key that no record names, and nothing else.
-2. One transaction: the evidence's rows go, the case gets the fresh key in place of the old one,
-   and the proposal keeps the names of what is to be destroyed. Whoever seals something for the
-   case from now on seals it to a key that is there; intake that sealed to the old one starts
-   again. A kill before the commit leaves everything as it was.
-3. The objects and the old key are destroyed, and then their names are struck off the proposal.
-   A kill here leaves names on the proposal, by which `finish` goes on.
-
-So no record ever names a key that is lost, nothing is destroyed that a record still names, and
-what was to be destroyed is. What was sealed before (context, statements, notes) stays where it
-was, and nobody can open it any more once the backups of the key store expire.
-"""
+"""Destroying a case's evidence as two people have decided; `cases.destroying` has the steps."""
 
 from __future__ import annotations
 
-import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 
-from safehold.audit.model import EventDraft
+from safehold.cases.destroying import Destroyer, DestroyerParts, Plan
+from safehold.cases.destruction import Ground
+from safehold.cases.model import CaseState
 from safehold.cases.records import Transaction
+from safehold.cases.review import rules
 from safehold.cases.review.desk import Desk, Reading
-from safehold.cases.review.model import Proposal, ProposalKind, ProposalState
-from safehold.ids import CaseId, ProposalId
+from safehold.cases.review.model import OnHoldError, Proposal
+from safehold.cases.review.refusals import ProposalDetailsError
+from safehold.cases.workflow import TransitionError
+from safehold.ids import DestructionId, DocumentId
 from safehold.users.model import User
-from safehold.vault.interface import VaultError
 
-_OBJECTS, _KEY = "objects", "key"
-_MOST = 10_000
+_DESTRUCTION = "destruction"
 
 
 class Purging:
-    """Destroys evidence, so that a kill at any moment does no harm."""
+    """Destroys evidence that two people want destroyed."""
 
     def __init__(self, desk: Desk) -> None:
+        parts = desk.parts
         self._desk = desk
+        self._destroyer = Destroyer(
+            DestroyerParts(
+                records=parts.records,
+                vault=parts.vault,
+                names=parts.names,
+                ids=parts.ids,
+                clock=parts.clock,
+                officers=parts.officers,
+                key_backups=parts.key_backups,
+            )
+        )
+
+    def check(self, transaction: Transaction, reading: Reading, details: Mapping[str, str]) -> None:
+        """Whether evidence may be destroyed now, on a ground.
+
+        Raises:
+            TransitionError: somebody has to decide the case first.
+            OnHoldError: a legal hold stands, which nothing but lifting it overcomes.
+            RetentionError: the law asks that it be kept.
+            ProposalDetailsError: an authority's document or reference is missing.
+        """
+        if reading.case.state in (CaseState.OPEN, CaseState.AWAITING_BYTES):
+            raise TransitionError
+        if transaction.reviews.holds_on(reading.case.case_id):
+            raise OnHoldError
+        ground = ground_of(details)
+        named = bool(details.get("document")), bool(details.get("reference"))
+        if named != (ground is Ground.AUTHORITY,) * 2:
+            raise ProposalDetailsError
+        document = DocumentId(details.get("document", ""))
+        self._desk.parts.keeps(transaction, reading.case, ground, document)
 
     def begin(
         self, transaction: Transaction, reading: Reading, proposal: Proposal, user: User
     ) -> Proposal:
-        """Write that evidence is to be destroyed (steps 1, 2); the proposal with its names."""
-        parts = self._desk.parts
-        case, now = reading.case, self._desk.now()
-        key_name = parts.names.case_key(CaseId(parts.ids()))
-        recipient = parts.vault.new_case_key(key_name, parts.officers())
-        transaction.cases.remove_evidence(case.case_id)
-        after = replace(case, recipient=recipient, key_name=key_name, purged=now, updated=now)
-        transaction.cases.update(after)
-        ids = tuple(item.evidence_id for item in reading.evidence)
-        transaction.audit.append([self._desk.event("case.purged", case, user, evidence=ids)])
-        names = " ".join(item.object_name for item in reading.evidence)
-        return replace(proposal, details={**proposal.details, _OBJECTS: names, _KEY: case.key_name})
+        """Write that evidence is to be destroyed; the proposal with the destruction's id."""
+        details = proposal.details
+        plan = Plan(
+            ground=ground_of(details),
+            requested_by=rules.actor(proposal.proposed_by),
+            approved_by=rules.actor(user.user_id),
+            document_id=DocumentId(details["document"]) if details.get("document") else None,
+            reference=details.get("reference", ""),
+        )
+        begun = self._destroyer.begin(transaction, reading.case, reading.evidence, plan)
+        return replace(proposal, details={**details, _DESTRUCTION: begun.destruction_id})
 
     def finish_now(self, proposal: Proposal) -> None:
-        """Destroy what a proposal names; where that fails, `finish` does it later."""
-        with contextlib.suppress(VaultError, OSError):
-            self._destroy(proposal)
+        """Destroy what a proposal has begun; where that fails, `finish` does it later."""
+        self._destroyer.finish_now(DestructionId(proposal.details[_DESTRUCTION]))
 
     def finish(self) -> int:
-        """Destroy what approved proposals still name (step 3); how many there were.
+        """Go on with what was begun. Raises `VaultError`."""
+        return self._destroyer.finish_all()
 
-        Raises:
-            VaultError: a store cannot be used just now.
-        """
-        with self._desk.parts.records.read() as transaction:
-            approved = transaction.reviews.proposals(ProposalState.APPROVED, _MOST)
-        left = [p for p in approved if p.kind is ProposalKind.PURGE and _KEY in p.details]
-        for proposal in left:
-            self._destroy(proposal)
-        return len(left)
 
-    def _destroy(self, proposal: Proposal) -> None:
-        """Destroy objects and key; what is gone already is no failure."""
-        vault = self._desk.parts.vault
-        for name in proposal.details[_OBJECTS].split():
-            vault.delete(name)
-        vault.shred(proposal.details[_KEY])
-        self._strike_off(proposal.proposal_id)
+def ground_of(details: Mapping[str, str]) -> Ground:
+    """Why evidence is to be destroyed; before its time where nothing is said.
 
-    def _strike_off(self, proposal_id: ProposalId) -> None:
-        with self._desk.changes() as transaction:
-            proposal = transaction.reviews.proposal(proposal_id, lock=True)
-            if proposal is None or _KEY not in proposal.details:
-                return
-            kept = {k: v for k, v in proposal.details.items() if k not in (_OBJECTS, _KEY)}
-            transaction.reviews.update_proposal(replace(proposal, details=kept))
-            data = {"proposal": proposal_id}
-            at = self._desk.now()
-            event = EventDraft(
-                "evidence.destroyed", at, "system", proposal.service_id, proposal.case_id, data
-            )
-            transaction.audit.append([event])
+    Raises:
+        ProposalDetailsError: no person proposes that.
+    """
+    try:
+        ground = Ground(details.get("ground") or Ground.EARLY)
+    except ValueError:
+        raise ProposalDetailsError from None
+    if ground is Ground.CLEARED:
+        raise ProposalDetailsError
+    return ground
