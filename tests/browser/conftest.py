@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, Playwright, sync_playwright
 
+from safehold.testing.console_reports import simulated
 from safehold.testing.console_site import Site, running_site
 from tests.browser.window import House
 
@@ -30,7 +31,8 @@ def site() -> Iterator[Site]:
     """The console."""
     with (
         tempfile.TemporaryDirectory(prefix="safehold-") as folder,
-        running_site(Path(folder) / "home", NOW) as running,
+        simulated() as simulator,
+        running_site(Path(folder) / "home", NOW, simulator=simulator) as running,
     ):
         yield running
         assert running.errors() == []

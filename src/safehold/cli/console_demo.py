@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import functools
 import json
 import sys
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,10 @@ if TYPE_CHECKING:
     from safehold.cli.up import House
     from safehold.runtime.listening import Binding
     from safehold.testing.console_house import MadeHome, Person
+
+
+SEND_SECONDS = 1.0
+"""How often it is looked what is to be sent."""
 
 
 class _Told(Exception):  # noqa: N818 - no error
@@ -34,6 +39,7 @@ def show(binding: Binding, *, as_json: bool = False) -> None:
     from safehold.cli.console import announce_compilation, note
     from safehold.runtime.listening import listen
     from safehold.testing.console_house import make_home
+    from safehold.testing.console_reports import simulated
 
     listen(binding).close()  # said now, and not after everything was made
 
@@ -42,13 +48,15 @@ def show(binding: Binding, *, as_json: bool = False) -> None:
 
     end_when_told(too_early)
     try:
-        with tempfile.TemporaryDirectory(prefix="safehold-demo-") as name:
+        with tempfile.TemporaryDirectory(prefix="safehold-demo-") as name, simulated() as simulator:
             note("Making a home; drawing, listing, uploading and deciding pictures ...")
             folder = Path(name) / "home"
-            made = make_home(folder, dt.datetime.now(dt.UTC), announce=announce_compilation)
+            now = dt.datetime.now(dt.UTC)
+            made = make_home(folder, now, announce=announce_compilation, simulator=simulator)
             with running(folder, made.identity, demo=True) as house:
                 _await_custodian(made, house)
-                _serve(made, binding, as_json=as_json)
+                with _sending(made):
+                    _serve(made, binding, as_json=as_json)
     except _Told:
         note("Interrupted.")
 
@@ -71,6 +79,30 @@ def _serve(made: MadeHome, binding: Binding, *, as_json: bool) -> None:
             note("Ctrl-C ends it, and removes everything.")
             _say_codes_again(made.filled.people)
         server.run()
+
+
+@contextlib.contextmanager
+def _sending(made: MadeHome) -> Iterator[None]:
+    """Have the custodian send what is approved to the simulator, as `safehold work` does."""
+    from safehold.custodian.compose import custodian_client
+    from safehold.runtime.service import ServiceRuntime
+    from safehold.testing.console_reports import sender
+
+    ended = threading.Event()
+
+    def send() -> None:
+        with ServiceRuntime(made.settings) as runtime:
+            job = sender(runtime, custodian_client(runtime))
+            while not ended.wait(SEND_SECONDS):
+                job.run(ended.is_set)
+
+    thread = threading.Thread(target=send, name="reports", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join(SEND_SECONDS * 10)
 
 
 def _await_custodian(made: MadeHome, house: House) -> None:

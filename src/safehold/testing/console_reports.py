@@ -9,14 +9,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from safehold.custodian.interface import Access, Custodian
-from safehold.ids import ReportId
+from safehold.ids import CaseId, ReportId
 from safehold.reporting.model import AuthorityCode, Report, ReportState, StepKind
 from safehold.testing.cybertip_simulator import Fault, Simulator
+from safehold.work.jobs.reports import SendReports
+from safehold.work.schedule import Timing
 
 if TYPE_CHECKING:
     from safehold.reporting.service import ReportService
     from safehold.runtime.service import ServiceRuntime
-    from safehold.testing.console_crew import Crew, Story
+    from safehold.testing.console_crew import Story
     from safehold.users.model import User
 
 SIMULATOR_PASSWORD = "simulator"
@@ -127,8 +129,12 @@ class Reporters:
         return Access(case.key_name, case.case_id, actor, f"report:{report.report_id}")
 
 
-def reporters(
-    runtime: ServiceRuntime, custodian: Custodian, simulator: Simulator, crew: Crew
-) -> Reporters:
-    """The officer and the approver of a house."""
-    return Reporters(runtime, custodian, simulator, crew.user("noor"), crew.user("ada"))
+def sender(runtime: ServiceRuntime, custodian: Custodian) -> SendReports:
+    """The job that has approved reports sent."""
+
+    def key_name(case_id: CaseId) -> str | None:
+        with runtime.records.read() as transaction:
+            case = transaction.cases.find(case_id)
+        return case.key_name if case else None
+
+    return SendReports(runtime.reports, key_name, custodian, Timing(1.0, 0.0, 1.0))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from safehold.cases.model import Case, CaseState, Queue
 from safehold.cases.review.model import ProposalState, QueueFilter
 from safehold.policy.model import Verdict
+from safehold.reporting.interface import ReportFilter
 
 if TYPE_CHECKING:
     from safehold.testing.console_site import Site
@@ -51,6 +52,18 @@ def waiting(site: Site, verdict: Verdict, *, tier: str = "") -> list[Case]:
     ]
 
 
+def reporting(site: Site) -> list[Stop]:
+    """The pages of reports: the list, a case's people, and one report of each state."""
+    service = site.runtime.reports
+    first = {one.state: one for one in service.reports(ReportFilter())}
+    people = [Stop("case-people", f"/cases/{case.case_id}/report") for case in service.to_report(1)]
+    of_states = [
+        Stop(f"report-{state}", f"/reports/{one.report_id}?documents=1")
+        for state, one in first.items()
+    ]
+    return [Stop("reports", "/reports"), *people, *of_states]
+
+
 def tour(site: Site) -> dict[str, Sequence[Stop]]:
     """The pages of each, in an order that tells a story.
 
@@ -86,6 +99,8 @@ def tour(site: Site) -> dict[str, Sequence[Stop]]:
         Stop("case-similar", f"/cases/{grouped.case_id}"),
         Stop("group", f"/cases/{grouped.case_id}/group"),
     ]
+    reports = reporting(site)
+    keeping = [Stop("retention", "/retention"), Stop("records", "/retention/records")]
     own = [Stop("account", "/account"), Stop("passkey", "/account/passkey"), Stop("rest", "/rest")]
     noor = site.person("noor").user.user_id
     return {
@@ -99,14 +114,29 @@ def tour(site: Site) -> dict[str, Sequence[Stop]]:
             Stop("lists", "/lists"),
             *own,
         ],
-        "ada": [*shared, *approvals, Stop("holds", "/holds"), Stop("figures", "/figures"), *own],
-        "noor": [*shared, of_cases[4], Stop("approvals", "/approvals"), Stop("holds", "/holds")],
+        "ada": [
+            *shared,
+            *approvals,
+            Stop("holds", "/holds"),
+            Stop("figures", "/figures"),
+            *(stop for stop in reports if stop.name == "report-waiting"),
+            *own,
+        ],
+        "noor": [
+            *shared,
+            of_cases[4],
+            Stop("approvals", "/approvals"),
+            Stop("holds", "/holds"),
+            *reports,
+            *keeping,
+        ],
         "sam": [
             Stop("audit", "/audit"),
             Stop("audit-empty", "/audit?kind=case.split&to=2020-01-01"),
             Stop("audit-event", f"/audit/events/{last}"),
             Stop("checkpoints", "/audit/checkpoints"),
             Stop("figures", "/figures"),
+            *keeping,
             Stop("lists", "/lists"),
             Stop("health", "/health"),
             Stop("users", "/users"),
