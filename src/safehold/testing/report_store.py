@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from safehold.cases.model import Case, CaseFilter, CaseState
 from safehold.ids import CaseId, DocumentId, ReportId, ServiceId
@@ -18,6 +18,7 @@ from safehold.reporting.model import (
     ReportStep,
     StepKind,
 )
+from safehold.storage.engine import DatabaseError
 from safehold.testing.case_store import MemoryCases
 
 _ALL = 1_000_000
@@ -41,13 +42,22 @@ class MemoryReports:
     def add(self, report: Report) -> None:
         """Add a report."""
         if report.report_id in self.rows:
-            raise ValueError("that report is there already")
+            raise DatabaseError
         self.rows[report.report_id] = report
 
     def update(self, report: Report) -> None:
         """Write what can change of a report."""
-        if report.report_id in self.rows:
-            self.rows[report.report_id] = report
+        there = self.rows.get(report.report_id)
+        if there is not None:
+            self.rows[report.report_id] = replace(
+                report,
+                case_id=there.case_id,
+                service_id=there.service_id,
+                uploader=there.uploader,
+                authority=there.authority,
+                created=there.created,
+                created_by=there.created_by,
+            )
 
     def find(self, report_id: ReportId, *, lock: bool = False) -> Report | None:
         """One report."""
@@ -116,8 +126,9 @@ class MemoryReports:
     def add_step(self, step: ReportStep) -> None:
         """Add an entry to a journal."""
         journal = self.journals.setdefault(step.report_id, [])
-        if any(one.number == step.number for one in journal):
-            raise ValueError("that entry is there already")
+        taken = any(one.number == step.number for one in journal)
+        if taken or step.report_id not in self.rows:
+            raise DatabaseError
         journal.append(step)
 
     def steps(self, report_id: ReportId) -> Sequence[ReportStep]:
@@ -140,7 +151,7 @@ class MemoryReports:
     def add_document(self, document: KeptDocument) -> None:
         """Add a document."""
         if document.document_id in self.kept:
-            raise ValueError("that document is there already")
+            raise DatabaseError
         self.kept[document.document_id] = document
 
     def document(self, document_id: DocumentId) -> KeptDocument | None:
@@ -156,5 +167,5 @@ class MemoryReports:
         """All documents, by id."""
         yield from (self.kept[name] for name in sorted(self.kept))
 
-    def _sorted(self) -> list[Report]:
+    def _sorted(self) -> Sequence[Report]:
         return [self.rows[report_id] for report_id in sorted(self.rows)]
