@@ -68,6 +68,7 @@ EVENTS: Mapping[str, str] = {
     "report.resolved": mark("Said what became of a report"),
     "report.acknowledged": mark("The authority's confirmation typed in"),
     "report.abandoned": mark("Report abandoned"),
+    "package.made": mark("Evidence package made"),
     "document.kept": mark("Document kept"),
     "document.read": mark("Document read"),
     "list.changed": mark("List changed"),

@@ -19,7 +19,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from safehold.audit.chain import canonical, time_text
@@ -52,13 +52,9 @@ def event_line(event: Event) -> bytes:
     return b'{"event":' + content + after.encode("ascii")
 
 
-def covering(
-    events: Sequence[Event],
-    checkpoints: Iterable[Checkpoint],
-    genuine: Callable[[Checkpoint], bool],
-) -> tuple[Checkpoint, ...]:
-    """For each event the first genuine checkpoint at or after it, by number."""
-    known = sorted((one for one in checkpoints if genuine(one)), key=lambda one: one.seq)
+def covering(events: Sequence[Event], checkpoints: Iterable[Checkpoint]) -> tuple[Checkpoint, ...]:
+    """For each event the first checkpoint at or after it, by number."""
+    known = sorted(checkpoints, key=lambda one: one.seq)
     found: dict[int, Checkpoint] = {}
     place = 0
     for event in sorted(events, key=lambda one: one.seq):

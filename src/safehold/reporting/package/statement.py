@@ -76,7 +76,9 @@ def write(
     lines += [f"{name}: {value}" for name, value in fields]
     lines += [f"{digest}  {name}" for name, digest in files]
     text = "".join(f"{line}\n" for line in lines)
-    if not text.isascii() or "\r" in text or read(text.encode("ascii")).kind != kind:
+    said = read(text.encode("ascii", "replace"))
+    # What is read again is what was given: no value can bring lines of its own.
+    if said != Statement(kind, dict(fields), dict(files)) or len(lines) != text.count("\n"):
         raise StatementError
     return text.encode("ascii")
 
