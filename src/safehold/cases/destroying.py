@@ -8,8 +8,8 @@ The order of writing:
    and a destruction is written with the names of what is to be destroyed. Whoever seals something
    for the case from now on seals it to a key that is there; intake that sealed to the old one
    starts again. A kill before the commit leaves everything as it was.
-3. The objects and the old key are destroyed, and then their names are struck off. A kill here
-   leaves the names, by which `finish_all` goes on.
+3. The objects and the old key are destroyed, and then it is written that they are. A kill here
+   leaves it unwritten, and `finish_all` goes on.
 
 So no record ever names a key that is lost, nothing is destroyed that a record still names, and
 what was to be destroyed is. What was sealed before (context, statements, notes, what a report
@@ -122,6 +122,9 @@ class Destroyer:
             "evidence": destruction.evidence,
             "destruction": destruction.destruction_id,
             "ground": plan.ground.value,
+            # The row's names are struck off; by this and the ids it can be looked later, and
+            # by whoever has the log alone, that nothing is left.
+            "key": case.key_name,
         }
         self._tell(transaction, "case.purged", destruction, plan.approved_by, data)
         return destruction
@@ -145,7 +148,7 @@ class Destroyer:
             self._parts.vault.delete(name)
         if found.key_name:
             self._parts.vault.shred(found.key_name)
-        self._strike_off(destruction_id)
+        self._tell_end(destruction_id)
 
     def finish_all(self) -> int:
         """Go on with what was begun (step 3); how many there were.
@@ -159,20 +162,14 @@ class Destroyer:
             self.finish(destruction.destruction_id)
         return len(left)
 
-    def _strike_off(self, destruction_id: DestructionId) -> None:
+    def _tell_end(self, destruction_id: DestructionId) -> None:
         with self._parts.records.write() as transaction:
             transaction.audit.lock()
             found = transaction.destructions.find(destruction_id, lock=True)
             if found is None or found.destroyed is not None:
                 return
             now = self._parts.clock.now()
-            done = replace(
-                found,
-                objects=(),
-                key_name="",
-                destroyed=now,
-                copies_until=now + self._parts.key_backups,
-            )
+            done = replace(found, destroyed=now, copies_until=now + self._parts.key_backups)
             transaction.destructions.update(done)
             data: dict[str, Detail] = {"destruction": destruction_id}
             self._tell(transaction, "evidence.destroyed", done, SYSTEM, data)
