@@ -37,6 +37,8 @@ from safehold.reporting.model import (
     StepPhase,
     Trouble,
 )
+from safehold.reporting.workflow import Resolution
+from safehold.retention.model import ClockState, Rule
 from safehold.testing import catalogs as source
 from safehold.users.model import LANGUAGES
 from safehold.users.roles import Role
@@ -203,6 +205,9 @@ def test_which_language(preferred: str, header: str, language: str) -> None:
         ("trouble", [code for code in Trouble if code is not Trouble.NONE]),
         ("check", [code for code in Trouble if code is not Trouble.NONE]),
         ("ground", Ground),
+        ("resolution", Resolution),
+        ("retention_rule", Rule),
+        ("retention_state", ClockState),
         ("orientation", [code for code in Orientation if code is not Orientation.ORIGINAL]),
         ("attention", [code for code in Attention if code is not Attention.NONE]),
     ],

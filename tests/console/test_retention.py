@@ -82,7 +82,7 @@ def test_clocks_by_state(bureau: Bureau) -> None:
     third = text_of(browser.get("/retention?state=held"))
     assert held[-10:] in third
     assert "no day is set" in third
-    assert "There is none in this state." in text_of(browser.get("/retention?state=gone"))
+    assert "There is none in this state." in text_of(browser.get("/retention?state=undecided"))
     _, auditor = bureau.person(Role.AUDITOR)
     seen = auditor.get("/retention?state=due")
     assert due[-10:] in seen.text

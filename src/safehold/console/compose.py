@@ -43,6 +43,7 @@ def console_parts(
         reviews=runtime.reviews,
         views=runtime.views,
         reports=runtime.reports,
+        retention=runtime.retention,
         transparency=runtime.transparency,
         custodian=custodian,
         lists=runtime.lists.show,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from safehold.policy.surfaces import Surfaces
 from safehold.reporting.options import CybertipOptions, ReporterOptions, ReportingOptions
@@ -78,6 +78,7 @@ class ConsoleParts:
     reviews: ReviewService
     views: ViewService
     reports: ReportService
+    retention: RetentionService
     transparency: TransparencyService
     custodian: Custodian
     lists: Callable[[], Sequence[ListInfo]]
@@ -93,7 +94,6 @@ class ConsoleParts:
     health: Callable[[], Sequence[HealthLine]] = tuple
     is_genuine: Callable[[Checkpoint], bool] = lambda _: False
     client_key: bytes = field(default=b"", repr=False)
-    retention: RetentionService = field(default=cast(Any, None))
     reporter: ReporterOptions = field(default_factory=ReporterOptions)
     reporting: ReportingOptions = field(default_factory=ReportingOptions)
     cybertip: CybertipOptions = field(default_factory=CybertipOptions)

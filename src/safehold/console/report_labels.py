@@ -131,12 +131,13 @@ _RETENTION_STATES = {
     "gone": mark("destroyed"),
 }
 _RETENTION_RULES = {
+    "undecided": mark("it is not decided"),
+    "report_under_way": mark("a report is under way"),
     "reported": mark("it was reported"),
     "confirmed": mark("confirmed, and not reported"),
     "cleared": mark("cleared, and never reported"),
     "expired": mark("nobody decided it in time"),
-    "open": mark("it is not decided"),
-    "under_way": mark("a report is under way"),
+    "gone": mark("there is no evidence any more"),
 }
 _YES_NO = {"yes": mark("yes"), "no": mark("no")}
 _ACCOUNT = {"temporarily": mark("for a time"), "permanently": mark("for good")}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from safehold.cases.destruction import Ground
 from safehold.cases.review.choices import Clearing, Confirmation
 from safehold.cases.review.model import (
     Annotation,
@@ -118,7 +119,7 @@ def _details(visit: Visit, kind: ProposalKind) -> Mapping[str, str]:
     if kind is ProposalKind.UNDO:
         return {"decision": visit.form.get("decision", "")}
     if kind is ProposalKind.PURGE:
-        return {}
+        return {"ground": Ground.EARLY.value}  # other grounds have pages of their own
     details = {"reason": fields.choice(ClearReason, visit.form.get("reason", "")).value}
     if kind is ProposalKind.CLEAR_SIMILAR:
         largest = visit.parts.review.likeness_radius

@@ -18,9 +18,9 @@ from safehold.ids import CaseId
 from safehold.users.roles import Permission
 
 if TYPE_CHECKING:
-    from safehold.retention.rules import RetentionClock
+    from safehold.retention.model import RetentionClock
 
-STATES = ("due", "warn", "held", "kept", "undecided", "gone")
+STATES = ("due", "warn", "held", "kept", "undecided")
 """States of the clocks of evidence, those first in which there is something to be done."""
 
 _MOST_AT_ONCE = 200
@@ -30,7 +30,7 @@ _LEFT = (RetentionError, OnHoldError, ProposalError, TransitionError, UnknownCas
 
 def clock_of(visit: Visit, case_id: CaseId) -> RetentionClock | None:
     """The clock of a case's evidence; None for those who do not see it."""
-    if visit.parts.retention is None or not visit.may(Permission.RETENTION_READ):
+    if not visit.may(Permission.RETENTION_READ):
         return None
     return visit.parts.retention.clock_of(case_id)
 
