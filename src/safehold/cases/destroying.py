@@ -122,8 +122,7 @@ class Destroyer:
             "evidence": destruction.evidence,
             "destruction": destruction.destruction_id,
             "ground": plan.ground.value,
-            # The row's names are struck off; by this and the ids it can be looked later, and
-            # by whoever has the log alone, that nothing is left.
+            # The log cannot be rewritten unseen, the row could: it says what must be gone, too.
             "key": case.key_name,
         }
         self._tell(transaction, "case.purged", destruction, plan.approved_by, data)
