@@ -41,8 +41,8 @@ class Destruction:
         evidence: ids of the evidence.
         document_id: the authority's document, or None.
         reference: the authority's reference, a code, or empty.
-        objects, key_name: names in the vault that are still to be destroyed; empty once they
-            are.
+        objects, key_name: names in the vault of what is, or is to be, destroyed. They are keyed
+            and tell nothing; by them it can be looked whether it is gone.
         destroyed: when everything was gone from the stores in use, or None.
         copies_until: when the last copy in a backup of the key store is gone.
         statement, signature: the signed record; empty until it is signed.
@@ -74,7 +74,7 @@ class DestructionStore(Protocol):
         ...
 
     def update(self, destruction: Destruction) -> None:
-        """Write what can change: objects, key name, destroyed, copies, statement, signature."""
+        """Write what can change: destroyed, copies, statement, signature."""
         ...
 
     def find(self, destruction_id: DestructionId, *, lock: bool = False) -> Destruction | None:

@@ -71,10 +71,13 @@ def local_custodian(
             return chain.leads(transaction.audit.events(after=start[0]), start, end)
 
     # Drafting and sending take libraries that only the custodian itself needs.
+    from safehold.custodian.attesting import Attesting, AttestingParts
     from safehold.custodian.desks import make_desks
+    from safehold.custodian.packing import make_packaging
 
     desks = make_desks(runtime, identities, schema_file(runtime), log)
     folder = runtime.home.custodian
+    signer = CheckpointSigner(folder, identities, leads)
     return LocalCustodian(
         CustodianParts(
             identities=identities,
@@ -82,13 +85,17 @@ def local_custodian(
             keys=runtime.keys,
             officers=runtime.officers,
             recipients=OfficersFile(folder / RECIPIENTS_FILE),
-            signer=CheckpointSigner(folder, identities, leads),
+            signer=signer,
             audit=audit,
             clock=runtime.clock,
             views=OpenViews(runtime.records, runtime.clock),
             previews=Previews(runtime.settings.previews, runtime.settings.media),
             reports=desks.reports,
             documents=desks.documents,
+            packages=make_packaging(runtime, desks, signer),
+            attesting=Attesting(
+                AttestingParts(runtime.records, runtime.objects, runtime.keys, signer)
+            ),
         )
     )
 

@@ -4,7 +4,8 @@ The rules (this module does no I/O):
 
 1. An alarm goes to every way that the options name: a webhook, mail, or both.
 2. The same alarm (code and subject) is written once in a period of `quiet_hours` by each way;
-   periods are counted from 1970-01-01 00:00 UTC. `webhook_dead` is written once a day at most.
+   periods are counted from 1970-01-01 00:00 UTC. `webhook_dead` and those of retention are written
+   once a day at most.
 3. An alarm says what is wrong and what to do, and names an id, a list or a server: never a person,
    an address of one, a digest or a file name.
 """
@@ -23,6 +24,7 @@ ALARM_TYPE = "alarm"
 MAX_SUBJECT = 128
 """Longest subject of an alarm that is written out."""
 _DAY_HOURS = 24.0
+_DAILY = frozenset({AlarmCode.WEBHOOK_DEAD, AlarmCode.RETENTION_DUE, AlarmCode.RETENTION_NEAR})
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +119,14 @@ TEXTS: Mapping[AlarmCode, tuple[str, str]] = {
         "A report to an authority needs a person before it can go on.",
         "Have an officer open it in the console; its page says what to find out.",
     ),
+    AlarmCode.RETENTION_DUE: (
+        "The time of evidence is over, and two people have to decide that it is destroyed.",
+        "Have an officer propose it on the page of retention; 'safehold retention show --due'.",
+    ),
+    AlarmCode.RETENTION_NEAR: (
+        "The time of evidence is nearly over.",
+        "If an authority still needs it, set a legal hold; the page of retention names the cases.",
+    ),
 }
 """For each code what is wrong, and what to do."""
 
@@ -172,7 +182,7 @@ def plain_subject(subject: str) -> str:
 
 def _dedupe(alarm: Alarm, channel: Channel, options: AlarmOptions, now: dt.datetime) -> str | None:
     hours = options.quiet_hours
-    if alarm.code is AlarmCode.WEBHOOK_DEAD:
+    if alarm.code in _DAILY:
         hours = max(hours, _DAY_HOURS)
     if hours <= 0:
         return None

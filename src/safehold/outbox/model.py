@@ -109,6 +109,10 @@ class AlarmCode(enum.StrEnum):
     """Confirmed cases have had no report for longer than they should."""
     REPORT_STUCK = "report_stuck"
     """A report has needed a person for longer than it should."""
+    RETENTION_DUE = "retention_due"
+    """Evidence may be destroyed, and two people have to decide it."""
+    RETENTION_NEAR = "retention_near"
+    """The time of evidence is nearly over."""
 
 
 @dataclass(frozen=True, slots=True)

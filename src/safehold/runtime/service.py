@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import functools
 import shutil
 import threading
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from safehold.cases.review.service import ReviewService
     from safehold.cases.review.views import ViewService
     from safehold.reporting.service import ReportService
+    from safehold.retention.service import RetentionService
     from safehold.storage.records import SqlRecords
     from safehold.transparency.service import TransparencyService
     from safehold.users.service import UserService
@@ -269,6 +271,7 @@ class ServiceRuntime(Runtime):
         """What people's work on cases is joined from."""
         from safehold.cases.review.parts import ReviewParts
         from safehold.reporting.reported import is_reported
+        from safehold.retention.keeping import Keeping
 
         return ReviewParts(
             records=self.records,
@@ -280,7 +283,34 @@ class ServiceRuntime(Runtime):
             options=self.settings.review,
             names=self.names,
             reported=is_reported,
+            keeps=Keeping(self.settings.retention, self.clock),
+            key_backups=self._key_backups,
         )
+
+    @property
+    def _key_backups(self) -> dt.timedelta:
+        return dt.timedelta(days=self.settings.retention.key_backup_days)
+
+    @functools.cached_property
+    def retention(self) -> RetentionService:
+        """Clocks of evidence, and destroying what is over."""
+        from safehold.cases.destroying import Destroyer, DestroyerParts
+        from safehold.retention.parts import RetentionParts
+        from safehold.retention.service import RetentionService
+
+        destroyer = Destroyer(
+            DestroyerParts(
+                records=self.records,
+                vault=self.vault,
+                names=self.names,
+                ids=self.ids,
+                clock=self.clock,
+                officers=self.officers.recipients,
+                key_backups=self._key_backups,
+            )
+        )
+        options = self.settings.retention
+        return RetentionService(RetentionParts(self.records, destroyer, self.clock, options))
 
     @functools.cached_property
     def reports(self) -> ReportService:

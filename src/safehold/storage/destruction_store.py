@@ -25,7 +25,7 @@ _NEWEST = (
     .limit(_at_most)
 )
 _UPDATE = sa.update(destructions).where(destructions.c.destruction_id == sa.bindparam("of_key"))
-_CHANGES = ("objects", "key_name", "destroyed", "copies_until", "statement", "signature")
+_CHANGES = ("destroyed", "copies_until", "statement", "signature")
 
 
 class SqlDestructionStore:

@@ -17,6 +17,7 @@ from safehold.storage.engine import BEGIN, DatabaseError, database_errors
 from safehold.storage.fleet_store import SqlFleetStore
 from safehold.storage.outbox_store import SqlOutboxStore
 from safehold.storage.report_store import SqlReportStore
+from safehold.storage.retention_store import SqlRetentionStore
 from safehold.storage.review_store import SqlReviewStore
 from safehold.storage.schema_audit import write_checks
 from safehold.storage.transparency_store import SqlTransparencyStore
@@ -39,6 +40,7 @@ class SqlTransaction:
         self.users = SqlUserStore(connection)
         self.reports = SqlReportStore(connection)
         self.destructions = SqlDestructionStore(connection)
+        self.retention = SqlRetentionStore(connection)
         self.transparency = SqlTransparencyStore(connection)
 
 

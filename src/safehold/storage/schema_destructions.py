@@ -23,7 +23,7 @@ destructions = sa.Table(
     sa.Column("evidence", sa.JSON, nullable=False),
     sa.Column("document_id", CODE_POINT_TEXT, nullable=True),
     sa.Column("reference", sa.Text, nullable=False),
-    # What is still to be destroyed.
+    # Keyed names of what is, or is to be, destroyed.
     sa.Column("objects", sa.JSON, nullable=False),
     sa.Column("key_name", sa.Text, nullable=False),
     sa.Column("destroyed", UtcDateTime, nullable=True),

@@ -15,6 +15,7 @@ from safehold.testing.destruction_store import MemoryDestructions
 from safehold.testing.fleet_store import MemoryFleet
 from safehold.testing.outbox_store import MemoryOutbox
 from safehold.testing.report_store import MemoryReports
+from safehold.testing.retention_store import MemoryRetention
 from safehold.testing.review_store import MemoryReviews
 from safehold.testing.transparency_store import MemoryTransparency
 from safehold.testing.user_store import MemoryUsers
@@ -37,6 +38,11 @@ class MemoryTransaction:
     def __post_init__(self) -> None:
         self.reviews = MemoryReviews(self.cases)
         self.reports = MemoryReports(self.cases)
+
+    @property
+    def retention(self) -> MemoryRetention:
+        """What clocks follow from, over the other stores."""
+        return MemoryRetention(self)
 
     @property
     def transparency(self) -> MemoryTransparency:

@@ -6,11 +6,14 @@ import datetime as dt
 import ssl
 from collections.abc import Sequence
 
+from safehold.cases.destruction import Destruction
 from safehold.custodian.compose import custodian_client, reporting_stands
+from safehold.custodian.interface import Custodian
 from safehold.errors import UsageError
 from safehold.fleet.model import CanaryResult
 from safehold.ids import CaseId, ServerId
 from safehold.outbox.delivery import Deliverer, DeliverySettings
+from safehold.outbox.model import AlarmCode
 from safehold.runtime.service import NotReadyHomeError, ServiceRuntime
 from safehold.work.alarms import Alarms
 from safehold.work.canary.door import DoorOptions
@@ -23,6 +26,7 @@ from safehold.work.jobs.deadlines import Deadlines
 from safehold.work.jobs.deliver import Deliver
 from safehold.work.jobs.forget import Forget, Keeping
 from safehold.work.jobs.reports import SendReports
+from safehold.work.jobs.retention import Retention
 from safehold.work.jobs.review import Review
 from safehold.work.jobs.watch import Watch, Watched
 from safehold.work.ports import Job, Log, Quiet
@@ -85,6 +89,12 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
             custodian,
             every(settings.reporting.send_seconds / 60.0),
         ),
+        Retention(
+            runtime.retention,
+            lambda destruction: _attested(custodian, destruction),
+            lambda due, near: _tell_retention(alarms, due, near),
+            every(settings.retention.minutes),
+        ),
     ]
     if options.canary_minutes:
         pace = Pace(
@@ -95,6 +105,18 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
         expected = (options.servers, alarms)
         jobs.append(SendCanaries(canaries, records, clock, pace, expected))
     return jobs
+
+
+def _attested(custodian: Custodian, destruction: Destruction) -> tuple[bytes, bytes]:
+    made = custodian.attest_destruction(destruction.destruction_id)
+    return made.text, made.signature
+
+
+def _tell_retention(alarms: Alarms, due: int, near: int) -> None:
+    if due:
+        alarms.write(AlarmCode.RETENTION_DUE)
+    if near:
+        alarms.write(AlarmCode.RETENTION_NEAR)
 
 
 def make_canaries(runtime: ServiceRuntime, log: Log) -> Canaries:
