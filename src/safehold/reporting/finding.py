@@ -63,6 +63,7 @@ class OtherFile:
 
 
 def case_of(transaction: ReportTransaction, case_id: CaseId) -> Case:
+    """A case, held against other writers. Raises `UnknownCaseError`."""
     case = transaction.cases.find(case_id, lock=True)
     if case is None:
         raise UnknownCaseError
@@ -70,6 +71,7 @@ def case_of(transaction: ReportTransaction, case_id: CaseId) -> Case:
 
 
 def report_of(transaction: ReportTransaction, report_id: ReportId, *, lock: bool = False) -> Report:
+    """A report; with `lock`, held against other writers. Raises `UnknownReportError`."""
     report = transaction.reports.find(report_id, lock=lock)
     if report is None:
         raise UnknownReportError
@@ -77,6 +79,11 @@ def report_of(transaction: ReportTransaction, report_id: ReportId, *, lock: bool
 
 
 def draft_of(transaction: ReportTransaction, report_id: ReportId) -> Report:
+    """A draft, held against other writers.
+
+    Raises:
+        UnknownReportError, ReportStateError: there is no such report, or it is no draft.
+    """
     report = report_of(transaction, report_id, lock=True)
     if report.state is not ReportState.DRAFT:
         raise ReportStateError
@@ -84,6 +91,7 @@ def draft_of(transaction: ReportTransaction, report_id: ReportId) -> Report:
 
 
 def begun(transaction: ReportTransaction, report: Report) -> bool:
+    """Whether a call was made, or was to be made, in a report's present attempt."""
     return any(s.attempt == report.attempt for s in transaction.reports.steps(report.report_id))
 
 

@@ -90,6 +90,8 @@ class ReportService:
     ) -> Report:
         """Begin a report about one person of a confirmed case.
 
+        One after another that was filed is a follow-up.
+
         Raises:
             UnknownCaseError, NotPermittedError: there is no such case; the role is another.
             NotReportableError: the case is not confirmed, or has no such person or no evidence.
@@ -99,7 +101,7 @@ class ReportService:
         with self._changes(user, Permission.REPORTS_PREPARE) as transaction:
             case = case_of(transaction, case_id)
             check_reportable(transaction, case, uploader)
-            self._check_alone(transaction, case_id, authority, uploader)
+            filed = self._check_alone(transaction, case_id, authority, uploader)
             now = self._parts.clock.now()
             report = Report(
                 report_id=ReportId(self._parts.ids()),
@@ -118,7 +120,12 @@ class ReportService:
                 ),
             )
             transaction.reports.add(report)
-            more = {"authority": authority.value, "environment": report.environment.value}
+            more: dict[str, Detail] = {
+                "authority": authority.value,
+                "environment": report.environment.value,
+            }
+            if filed:
+                more["follow_up"] = True
             self._tell(transaction, "report.begun", report, user, **more)
             return report
 
@@ -320,15 +327,17 @@ class ReportService:
         case_id: CaseId,
         authority: AuthorityCode,
         uploader: bytes | None,
-    ) -> None:
-        for other in transaction.reports.of_case(case_id):
-            same = (other.case_id, other.authority, other.uploader) == (
-                case_id,
-                authority,
-                uploader,
-            )
-            if same and not other.is_over:
-                raise ReportExistsError
+    ) -> bool:
+        """Whether one was filed already. Raises `ReportExistsError` where one is under way."""
+        wanted = (case_id, authority, uploader)
+        same = [
+            other
+            for other in transaction.reports.of_case(case_id)
+            if (other.case_id, other.authority, other.uploader) == wanted
+        ]
+        if not all(other.is_over for other in same):
+            raise ReportExistsError
+        return any(other.state is ReportState.FILED for other in same)
 
     @contextmanager
     def _changes(self, user: User, permission: Permission) -> Iterator[ReportTransaction]:

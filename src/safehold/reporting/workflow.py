@@ -9,8 +9,9 @@
    go on by itself `NEEDS_PERSON`, with the reason.
 4. A form is handed in by a person, who types in what the authority confirmed (`acknowledge`).
 5. Who resolves a report that needs a person says that it is to be sent anew, with a new attempt
-   (not where the authority refused what it says: that is a draft again), or that it was filed
-   after all, with the authority's number, or that it is given up.
+   (where the authority refused what it says, or a file cannot be opened, it is a draft again and
+   two people agree anew), or that it was filed after all, with the authority's number (not where
+   the authority refused it, or it was retracted), or that it is given up.
 6. What is filed or given up never changes again. A report that may be with the authority is not
    given up as if it were not: only a person's word in `resolve` ends it.
 """
@@ -147,6 +148,8 @@ def resolutions(trouble: Trouble) -> frozenset[Resolution]:
     """What a person may say of a report in trouble (rule 5)."""
     if trouble is Trouble.NONE:
         return frozenset()
+    if trouble in (Trouble.REJECTED, Trouble.WRONG_HASH):
+        return frozenset({Resolution.SEND_ANEW, Resolution.ABANDON})
     return frozenset(Resolution)
 
 
@@ -154,10 +157,12 @@ def resolve(report: Report, resolution: Resolution, remote_id: str, now: dt.date
     """A person says how it goes on (rule 5).
 
     Raises:
-        ReportStateError: it needs nobody.
+        ReportStateError: it needs nobody, or that cannot be said of its trouble.
         ReportReferenceError: it was filed, and the number is none.
     """
     _require(report, ReportState.NEEDS_PERSON)
+    if resolution not in resolutions(report.trouble):
+        raise ReportStateError
     if resolution is Resolution.FILED:
         number = check_reference(remote_id)
         return replace(
@@ -180,13 +185,19 @@ def acknowledge(report: Report, reference: str, at: dt.datetime, now: dt.datetim
     """A form was handed in, and the authority has confirmed it (rule 4).
 
     Raises:
-        ReportStateError: it is not approved, no form, or was confirmed before it was approved.
-        ReportReferenceError: the reference is none.
+        ReportStateError: it is not approved, or no form.
+        ReportReferenceError: the reference is none, or the moment lies ahead, or before it was
+            approved.
     """
     _require(report, ReportState.APPROVED)
-    too_early = report.approved_at is not None and at < report.approved_at - _DAY
-    if report.environment is not Environment.FORM or at > now or too_early:
+    if report.environment is not Environment.FORM:
         raise ReportStateError
+    too_early = report.approved_at is not None and at < report.approved_at - _DAY
+    if at > now or too_early:
+        raise ReportReferenceError(
+            "The authority cannot have confirmed it then.",
+            hint="Type in the day on which it did.",
+        )
     return replace(
         report,
         state=ReportState.FILED,
