@@ -12,7 +12,17 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Annotated
 
-from safehold.reporting.cybertip.marks import Mark, Named
+from safehold.reporting.cybertip.marks import (
+    MAX_LONG,
+    Longest,
+    Mark,
+    Matching,
+    Must,
+    Named,
+    OneOf,
+    Within,
+)
+from safehold.reporting.cybertip.places import COUNTRIES, STATES
 
 
 class EmailType(Enum):
@@ -72,7 +82,7 @@ class AssociatedAccountType(Enum):
 class Email:
     """A mail address."""
 
-    address: Annotated[str, Mark.TEXT]
+    address: Annotated[str, Mark.TEXT, Longest(255), Must.NOT_BLANK]
     type: Annotated[EmailType | None, Mark.ATTRIBUTE] = None
     verified: Annotated[bool | None, Mark.ATTRIBUTE] = None
     verification_date: Annotated[dt.datetime | None, Mark.ATTRIBUTE] = None
@@ -82,12 +92,12 @@ class Email:
 class Phone:
     """A phone number; the calling code is `+` and up to three digits."""
 
-    number: Annotated[str, Mark.TEXT]
+    number: Annotated[str, Mark.TEXT, Longest(50), Must.NOT_BLANK]
     type: Annotated[PhoneType | None, Mark.ATTRIBUTE] = None
     verified: Annotated[bool | None, Mark.ATTRIBUTE] = None
     verification_date: Annotated[dt.datetime | None, Mark.ATTRIBUTE] = None
-    country_calling_code: Annotated[str | None, Mark.ATTRIBUTE] = None
-    extension: Annotated[str | None, Mark.ATTRIBUTE] = None
+    country_calling_code: Annotated[str | None, Mark.ATTRIBUTE, Matching(r"\+[0-9]{1,3}")] = None
+    extension: Annotated[str | None, Mark.ATTRIBUTE, Longest(10), Matching("[0-9]+")] = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -95,24 +105,24 @@ class Address:
     """A postal address; `state` and `country` are codes of `places`."""
 
     type: Annotated[AddressType | None, Mark.ATTRIBUTE] = None
-    address: str | None = None
-    city: str | None = None
-    zip_code: str | None = None
-    state: str | None = None
-    non_usa_state: str | None = None
-    country: str | None = None
+    address: Annotated[str | None, Longest(255)] = None
+    city: Annotated[str | None, Longest(100)] = None
+    zip_code: Annotated[str | None, Longest(20)] = None
+    state: Annotated[str | None, OneOf(STATES)] = None
+    non_usa_state: Annotated[str | None, Longest(100)] = None
+    country: Annotated[str | None, OneOf(COUNTRIES)] = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Person:
     """A person: who reports, is reported, was meant, or suffered."""
 
-    first_name: str | None = None
-    last_name: str | None = None
+    first_name: Annotated[str | None, Longest(100)] = None
+    last_name: Annotated[str | None, Longest(100)] = None
     phone: tuple[Phone, ...] = ()
     email: tuple[Email, ...] = ()
     address: tuple[Address, ...] = ()
-    age: int | None = None
+    age: Annotated[int | None, Within(0, 150)] = None
     date_of_birth: dt.date | None = None
 
 
@@ -120,8 +130,8 @@ class Person:
 class ContactPerson:
     """A person whom law enforcement may ask, or an officer."""
 
-    first_name: str | None = None
-    last_name: str | None = None
+    first_name: Annotated[str | None, Longest(100)] = None
+    last_name: Annotated[str | None, Longest(100)] = None
     phone: tuple[Phone, ...] = ()
     email: tuple[Email, ...] = ()
     address: tuple[Address, ...] = ()
@@ -131,19 +141,19 @@ class ContactPerson:
 class IpCaptureEvent:
     """An IP address (v4 or v6) and when and at what it was recorded."""
 
-    ip_address: str
+    ip_address: Annotated[str, Must.IP_ADDRESS]
     event_name: IpCaptureType | None = None
     date_time: dt.datetime | None = None
     possible_proxy: bool | None = None
-    port: int | None = None
+    port: Annotated[int | None, Within(1, 65_535)] = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DeviceId:
     """The id of a device, with its kind (IMEI, ICCID and so on)."""
 
-    id_type: str
-    id_value: str
+    id_type: Annotated[str, Longest(255), Must.NOT_BLANK]
+    id_value: Annotated[str, Longest(2083), Must.NOT_BLANK]
     event_name: IpCaptureType | None = None
     date_time: dt.datetime | None = None
 
@@ -152,15 +162,15 @@ class DeviceId:
 class Hash:
     """A digest of a file's original bytes, in hex, with its kind (MD5, SHA1, SHA256)."""
 
-    value: Annotated[str, Mark.TEXT]
-    hash_type: Annotated[str, Mark.ATTRIBUTE]
+    value: Annotated[str, Mark.TEXT, Must.NOT_BLANK]
+    hash_type: Annotated[str, Mark.ATTRIBUTE, Longest(64), Must.NOT_BLANK]
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class NameValuePair:
     """One of a file's metadata."""
 
-    name: str
+    name: Annotated[str, Longest(64), Must.NOT_BLANK]
     value: str
 
 
@@ -191,9 +201,9 @@ class EstimatedLocation:
 
     verified: Annotated[bool | None, Mark.ATTRIBUTE] = None
     timestamp: Annotated[dt.datetime | None, Mark.ATTRIBUTE] = None
-    city: str | None = None
-    region: str | None = None
-    country_code: str | None = None
+    city: Annotated[str | None, Longest(255)] = None
+    region: Annotated[str | None, Longest(255)] = None
+    country_code: Annotated[str | None, OneOf(COUNTRIES)] = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -201,14 +211,14 @@ class ServedLegalProcessInternational:
     """Whether law enforcement of another country has served legal process, and of which."""
 
     served: Annotated[bool, Mark.TEXT]
-    flea_country: Annotated[str | None, Mark.ATTRIBUTE] = None
+    flea_country: Annotated[str | None, Mark.ATTRIBUTE, OneOf(COUNTRIES)] = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class AssociatedPlatform:
     """The application of a linked account."""
 
-    name: Annotated[str, Mark.TEXT]
+    name: Annotated[str, Mark.TEXT, Longest(256)]
     third_party_user: Annotated[bool | None, Mark.ATTRIBUTE] = None
 
 
@@ -218,26 +228,26 @@ class AssociatedAccount:
 
     type: Annotated[AssociatedAccountType, Mark.ATTRIBUTE]
     platform: AssociatedPlatform | None = None
-    first_name: str | None = None
-    middle_name: str | None = None
-    last_name: str | None = None
-    approximate_age: int | None = None
+    first_name: Annotated[str | None, Longest(256)] = None
+    middle_name: Annotated[str | None, Longest(256)] = None
+    last_name: Annotated[str | None, Longest(256)] = None
+    approximate_age: Annotated[int | None, Within(0, 150)] = None
     date_of_birth: dt.date | None = None
     phone: tuple[Phone, ...] = ()
     email: tuple[Email, ...] = ()
     all_emails_reported: bool | None = None
     address: tuple[Address, ...] = ()
-    esp_service: str | None = None
-    esp_identifier: str | None = None
+    esp_service: Annotated[str | None, Longest(256)] = None
+    esp_identifier: Annotated[str | None, Longest(256)] = None
     profile_url: tuple[str, ...] = ()
-    screen_name: str | None = None
+    screen_name: Annotated[str | None, Longest(256)] = None
     display_name: tuple[str, ...] = ()
     profile_bio: str | None = None
-    group_identifier: str | None = None
+    group_identifier: Annotated[str | None, Longest(256)] = None
     compromised_account: bool | None = None
     account_temporarily_disabled: AccountTemporarilyDisabled | None = None
     account_permanently_disabled: AccountPermanentlyDisabled | None = None
     ip_capture_event: tuple[IpCaptureEvent, ...] = ()
     device_id: tuple[DeviceId, ...] = ()
-    prior_ct_report: Annotated[tuple[int, ...], Named("priorCTReport")] = ()
+    prior_ct_report: Annotated[tuple[int, ...], Named("priorCTReport"), Within(1, MAX_LONG)] = ()
     additional_info: str | None = None

@@ -17,7 +17,7 @@ from safehold.reporting.cybertip.common_elements import (
     IpCaptureEvent,
     NameValuePair,
 )
-from safehold.reporting.cybertip.marks import Mark
+from safehold.reporting.cybertip.marks import MAX_LONG, Longest, Mark, Matching, Within
 
 PLACEHOLDER_REPORT: Final = 0
 PLACEHOLDER_FILE: Final = "0" * 32
@@ -77,12 +77,12 @@ class FileDetails:
     `potential_meme` and `file_annotations` exclude each other.
     """
 
-    report_id: int
-    file_id: str
+    report_id: Annotated[int, Within(0, MAX_LONG)]
+    file_id: Annotated[str, Matching("[0-9A-Za-z-]{1,64}")]
     file_name: str | None = None
-    original_file_name: str | None = None
+    original_file_name: Annotated[str | None, Longest(2056)] = None
     uploaded_to_esp_timestamp: dt.datetime | None = None
-    location_of_file: str | None = None
+    location_of_file: Annotated[str | None, Longest(2083)] = None
     file_viewed_by_esp: bool | None = None
     exif_viewed_by_esp: bool | None = None
     publicly_available: bool | None = None

@@ -21,7 +21,7 @@ from safehold.reporting.cybertip.common_elements import (
     Phone,
     ServedLegalProcessInternational,
 )
-from safehold.reporting.cybertip.marks import Mark, Named
+from safehold.reporting.cybertip.marks import MAX_LONG, Longest, Mark, Must, Named, Within
 
 
 class IncidentType(Enum):
@@ -68,11 +68,11 @@ class IncidentSummary:
     """What happened and when. `escalate_to_high_priority` is a reason in words."""
 
     incident_type: IncidentType
-    platform: str | None = None
-    escalate_to_high_priority: str | None = None
+    platform: Annotated[str | None, Longest(256)] = None
+    escalate_to_high_priority: Annotated[str | None, Longest(3000), Must.NOT_BLANK] = None
     report_annotations: ReportAnnotations | None = None
     incident_date_time: dt.datetime
-    incident_date_time_description: str | None = None
+    incident_date_time_description: Annotated[str | None, Longest(3000)] = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -97,7 +97,7 @@ class EmailIncident:
 class NewsgroupIncident:
     """It happened in a newsgroup."""
 
-    name: str | None = None
+    name: Annotated[str | None, Longest(255)] = None
     email_address: tuple[Email, ...] = ()
     content: str | None = None
     additional_info: str | None = None
@@ -107,8 +107,8 @@ class NewsgroupIncident:
 class ChatImIncident:
     """It happened in a chat or by instant messages."""
 
-    chat_client: str | None = None
-    chat_room_name: str | None = None
+    chat_client: Annotated[str | None, Longest(255)] = None
+    chat_room_name: Annotated[str | None, Longest(255)] = None
     content: str | None = None
     additional_info: str | None = None
 
@@ -117,8 +117,8 @@ class ChatImIncident:
 class OnlineGamingIncident:
     """It happened in an online game."""
 
-    game_name: str | None = None
-    console: str | None = None
+    game_name: Annotated[str | None, Longest(255)] = None
+    console: Annotated[str | None, Longest(255)] = None
     content: str | None = None
     additional_info: str | None = None
 
@@ -128,8 +128,8 @@ class CellPhoneIncident:
     """It happened by phone; degrees, north and east positive."""
 
     phone_number: Phone | None = None
-    latitude: float | None = None
-    longitude: float | None = None
+    latitude: Annotated[float | None, Within(-90, 90)] = None
+    longitude: Annotated[float | None, Within(-180, 180)] = None
     additional_info: str | None = None
 
 
@@ -137,7 +137,7 @@ class CellPhoneIncident:
 class NonInternetIncident:
     """It happened without a network."""
 
-    location_name: str | None = None
+    location_name: Annotated[str | None, Longest(255)] = None
     incident_address: tuple[Address, ...] = ()
     additional_info: str | None = None
 
@@ -146,7 +146,7 @@ class NonInternetIncident:
 class Peer2peerIncident:
     """It happened in a peer-to-peer network."""
 
-    client: str | None = None
+    client: Annotated[str | None, Longest(255)] = None
     ip_capture_event: tuple[IpCaptureEvent, ...] = ()
     file_names: str | None = None
     additional_info: str | None = None
@@ -169,8 +169,8 @@ InternetDetails = (
 class LawEnforcement:
     """Law enforcement that knows of the incident already."""
 
-    agency_name: str
-    case_number: str | None = None
+    agency_name: Annotated[str, Longest(255), Must.NOT_BLANK]
+    case_number: Annotated[str | None, Longest(100)] = None
     officer_contact: ContactPerson | None = None
     reported_to_le: bool | None = None
     served_legal_process_domestic: bool | None = None
@@ -185,7 +185,7 @@ class Reporter:
     contact_person: ContactPerson | None = None
     company_template: str | None = None
     terms_of_service: str | None = None
-    legal_url: Annotated[str | None, Named("legalURL")] = None
+    legal_url: Annotated[str | None, Named("legalURL"), Longest(2083)] = None
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -193,19 +193,19 @@ class PersonOrUserReported:
     """A person or account that is reported."""
 
     person_or_user_reported_person: Person | None = None
-    vehicle_description: str | None = None
-    esp_identifier: str | None = None
-    esp_service: str | None = None
+    vehicle_description: Annotated[str | None, Longest(300)] = None
+    esp_identifier: Annotated[str | None, Longest(255)] = None
+    esp_service: Annotated[str | None, Longest(100)] = None
     compromised_account: bool | None = None
-    screen_name: str | None = None
+    screen_name: Annotated[str | None, Longest(256)] = None
     display_name: tuple[str, ...] = ()
     profile_url: tuple[str, ...] = ()
     profile_bio: str | None = None
     ip_capture_event: tuple[IpCaptureEvent, ...] = ()
     device_id: tuple[DeviceId, ...] = ()
     third_party_user_reported: bool | None = None
-    prior_ct_reports: Annotated[tuple[int, ...], Named("priorCTReports")] = ()
-    group_identifier: str | None = None
+    prior_ct_reports: Annotated[tuple[int, ...], Named("priorCTReports"), Within(1, MAX_LONG)] = ()
+    group_identifier: Annotated[str | None, Longest(255)] = None
     account_temporarily_disabled: AccountTemporarilyDisabled | None = None
     account_permanently_disabled: AccountPermanentlyDisabled | None = None
     estimated_location: EstimatedLocation | None = None
@@ -219,17 +219,17 @@ class IntendedRecipient:
     """A person or account that something was meant for."""
 
     intended_recipient_person: Person | None = None
-    esp_identifier: str | None = None
-    esp_service: str | None = None
+    esp_identifier: Annotated[str | None, Longest(255)] = None
+    esp_service: Annotated[str | None, Longest(100)] = None
     compromised_account: bool | None = None
-    screen_name: str | None = None
+    screen_name: Annotated[str | None, Longest(256)] = None
     display_name: tuple[str, ...] = ()
     profile_url: tuple[str, ...] = ()
     profile_bio: str | None = None
     ip_capture_event: tuple[IpCaptureEvent, ...] = ()
     device_id: tuple[DeviceId, ...] = ()
-    prior_ct_reports: Annotated[tuple[int, ...], Named("priorCTReports")] = ()
-    group_identifier: str | None = None
+    prior_ct_reports: Annotated[tuple[int, ...], Named("priorCTReports"), Within(1, MAX_LONG)] = ()
+    group_identifier: Annotated[str | None, Longest(255)] = None
     account_temporarily_disabled: AccountTemporarilyDisabled | None = None
     account_permanently_disabled: AccountPermanentlyDisabled | None = None
     estimated_location: EstimatedLocation | None = None
@@ -242,17 +242,17 @@ class Victim:
     """A child whom the incident concerns."""
 
     victim_person: Person
-    esp_identifier: str | None = None
-    esp_service: str | None = None
+    esp_identifier: Annotated[str | None, Longest(255)] = None
+    esp_service: Annotated[str | None, Longest(100)] = None
     compromised_account: bool | None = None
-    screen_name: str | None = None
+    screen_name: Annotated[str | None, Longest(256)] = None
     display_name: tuple[str, ...] = ()
     profile_url: tuple[str, ...] = ()
     profile_bio: str | None = None
     ip_capture_event: tuple[IpCaptureEvent, ...] = ()
     device_id: tuple[DeviceId, ...] = ()
-    school_name: str | None = None
-    prior_ct_reports: Annotated[tuple[int, ...], Named("priorCTReports")] = ()
+    school_name: Annotated[str | None, Longest(255)] = None
+    prior_ct_reports: Annotated[tuple[int, ...], Named("priorCTReports"), Within(1, MAX_LONG)] = ()
     account_temporarily_disabled: AccountTemporarilyDisabled | None = None
     account_permanently_disabled: AccountPermanentlyDisabled | None = None
     estimated_location: EstimatedLocation | None = None

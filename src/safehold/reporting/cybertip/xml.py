@@ -8,10 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
-import functools
 import re
-import typing
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
@@ -19,7 +16,7 @@ from lxml import etree
 
 from safehold.errors import SafeholdError
 from safehold.reporting.cybertip.file_elements import FileDetails
-from safehold.reporting.cybertip.marks import Mark, Named, camel
+from safehold.reporting.cybertip.marks import Mark, ModelField, camel, fields_of
 from safehold.reporting.cybertip.report_elements import CybertipReport
 
 _UNHOLDABLE: Final = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -32,21 +29,6 @@ class XmlError(SafeholdError):
     code = "report_xml"
     default_message = "This is no XML that can be read safely."
     default_hint = "It must be well-formed and have no document type."
-
-
-@dataclass(frozen=True, slots=True)
-class ModelField:
-    """A field of a model.
-
-    Attributes:
-        attribute: its name in Python.
-        name: its name in XML.
-        mark: what it is, or None for a plain element.
-    """
-
-    attribute: str
-    name: str
-    mark: Mark | None
 
 
 def write_report(report: CybertipReport) -> bytes:
@@ -81,23 +63,9 @@ def parse(content: bytes) -> etree._Element:
         # The parser's own words quote what was written.
         raise XmlError from None
     document = root.getroottree().docinfo
-    if document is None or document.doctype:
+    if getattr(document, "doctype", ""):
         raise XmlError
     return root
-
-
-@functools.cache
-def fields_of(model: type) -> tuple[ModelField, ...]:
-    """The fields of a model, in the schema's order."""
-    hints = typing.get_type_hints(model, include_extras=True)
-    return tuple(_field(field.name, hints[field.name]) for field in dataclasses.fields(model))
-
-
-def _field(attribute: str, hint: Any) -> ModelField:
-    marks = getattr(hint, "__metadata__", ())
-    named = next((one.name for one in marks if isinstance(one, Named)), camel(attribute))
-    mark = next((one for one in marks if isinstance(one, Mark)), None)
-    return ModelField(attribute, named, mark)
 
 
 def _write(name: str, model: Any) -> bytes:
