@@ -1,0 +1,1 @@
+"""Backups of a home on SQLite: making them, and putting them back."""
