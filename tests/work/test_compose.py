@@ -80,4 +80,13 @@ def test_authorities_that_cannot_be_read_are_named(tmp_path: Path) -> None:
 def test_without_canaries_there_is_no_such_job(tmp_path: Path) -> None:
     with built(tmp_path / "home", "[work]\ncanary_minutes = 0\n") as house:
         names = [job.name for job in work_jobs(house.runtime, Recording())]
-    assert names == ["deliver", "deadlines", "review", "forget", "checkpoint", "watch", "reports"]
+    assert names == [
+        "deliver",
+        "deadlines",
+        "review",
+        "forget",
+        "checkpoint",
+        "watch",
+        "reports",
+        "retention",
+    ]
