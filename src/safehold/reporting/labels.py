@@ -59,7 +59,28 @@ _NOTES: Mapping[str, str] = {
     "not_needed": "What was filed elsewhere is enough by this authority's rules.",
 }
 
-_RULES: Mapping[str, str] = {}
+_RULES: Mapping[str, str] = {
+    "time_zone_missing": "A moment has no time zone.",
+    "time_zone_wrong": "A moment has a time zone that cannot be.",
+    "text_too_long": "A text is longer than the authority takes.",
+    "text_blank": "A text that must say something is blank.",
+    "text_wrong": "A text is not of the form that the authority takes.",
+    "code_unknown": "The authority does not know the code of a country or state.",
+    "number_range": "A number is too small or too great.",
+    "ip_wrong": "An IP address is none.",
+    "hash_wrong": "A digest does not have the digits of its kind.",
+    "email_without_person": "A mail address of the incident does not stand with a person.",
+    "many_people": "A report is about one person; others are reported apart.",
+    "batch_people": "A batched report is about several users, and about nobody else.",
+    "batch_not_meme": "The file of a batched report is not said to be passed on as a meme.",
+    "exif_without_file": "What is said of viewing EXIF data does not fit the views of the file.",
+    "meme_twice": "The file is said to be a meme in two ways that exclude each other.",
+    "supplemental_meme": "A supplemental file cannot be said to be a meme.",
+    "supplemental_classified": "A supplemental file cannot be classified.",
+    "not_a_member": "Only members of the industry's hash sharing classify files.",
+    "pairs_missing": "A group of the file's metadata is empty.",
+    "id_missing": "The authority's number of the report or the file is not known.",
+}
 
 FINDING_TEXTS: Mapping[str, str] = {**_MISSING, **_ADVICE, **_NOTES, **_RULES}
 """A sentence for each code of a finding."""
