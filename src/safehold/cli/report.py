@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from safehold.cli import report_schema
+from safehold.cli import report_package, report_schema
 from safehold.cli.options import HomeOption, JsonOption, open_service
 
 if TYPE_CHECKING:
@@ -27,6 +27,8 @@ app = typer.Typer(
 )
 
 app.add_typer(report_schema.app, name="schema")
+app.command("export", epilog=report_package.EXPORT_EXAMPLE)(report_package.export)
+app.command("verify", epilog=report_package.VERIFY_EXAMPLE)(report_package.verify)
 
 ReportArgument = Annotated[
     str, typer.Argument(metavar="REPORT", help="Id of one report. Default: all.")
