@@ -59,15 +59,16 @@ class Desk:
     """A house with a confirmed case 1 of U (twice), V and somebody unknown; case 2 of U too."""
 
     cybertip: CybertipOptions = field(default_factory=CybertipOptions)
+    options: ReportingOptions = field(default_factory=ReportingOptions)
 
     def __post_init__(self) -> None:
         self.records = MemoryRecords()
         self.clock = FixedClock(NOW)
         self.identity = Identity.generate()
         vault = Vault(MemoryBlobs(self.clock), MemoryBlobs(self.clock))
-        ids, options = IdMaker(self.clock), ReportingOptions()
+        ids = IdMaker(self.clock)
         self.reports = ReportService(
-            ReportParts(self.records, vault, ids, self.clock, options, self.cybertip)
+            ReportParts(self.records, vault, ids, self.clock, self.options, self.cybertip)
         )
         fields = {**CONFIRMED, "recipient": self.identity.recipient}
         first, second = case(1, **fields), case(2, **fields, updated=T0 + HOUR)
@@ -273,6 +274,18 @@ def test_files_of_the_same_person(desk: Desk) -> None:
     # Two whom nobody knows are not one.
     unknown = desk.begin(uploader=None)
     assert list(desk.reports.other_files(unknown.report_id)) == []
+
+
+def test_a_report_has_so_many_files_and_no_more() -> None:
+    desk = Desk(options=ReportingOptions(max_files=2))
+    desk.add(3)
+    made = desk.begin()
+    first, second = desk.reports.other_files(made.report_id)
+    desk.reports.add_file(made.report_id, OLE, first.evidence_id)
+    with pytest.raises(ReportStateError):
+        desk.reports.add_file(made.report_id, OLE, second.evidence_id)
+    desk.reports.remove_file(made.report_id, OLE, first.evidence_id)
+    desk.reports.add_file(made.report_id, OLE, second.evidence_id)
 
 
 def test_two_people_agree(desk: Desk) -> None:

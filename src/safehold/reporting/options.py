@@ -88,8 +88,10 @@ class ReportingOptions:
         alarm_hours: after how long a confirmed case without a report, or a report that needs a
             person, is alarmed.
         send_seconds: how often it is looked what is to be sent.
+        max_files: how many files one report may have; further ones need another report.
     """
 
     authorities: tuple[str, ...] = field(default=())
     alarm_hours: float = 24.0
     send_seconds: float = 10.0
+    max_files: int = 100

@@ -52,7 +52,6 @@ from safehold.users.model import User
 from safehold.users.roles import Permission
 
 _SENDABLE = frozenset({ReportState.APPROVED, ReportState.SENDING})
-_MOST_FILES = 100
 
 
 __all__ = ["NotReportableError", "OtherFile", "PersonOfCase", "ReportExistsError", "ReportService"]
@@ -162,12 +161,13 @@ class ReportService:
 
         Raises:
             UnknownReportError, NotPermittedError: there is none; the role is another.
-            ReportStateError: it is no draft, or there is no such file.
+            ReportStateError: it is no draft, there is no such file, or it has as many files as
+                the settings allow.
         """
         with self._changes(user, Permission.REPORTS_PREPARE) as transaction:
             report = draft_of(transaction, report_id)
             found = [one for one in others(transaction, report) if one.evidence_id == evidence_id]
-            if not found or len(report.files) >= _MOST_FILES:
+            if not found or len(report.files) >= self._parts.options.max_files:
                 raise ReportStateError
             file = ReportFile(found[0].case_id, evidence_id, Relevance.SUPPLEMENTAL)
             now = self._parts.clock.now()
