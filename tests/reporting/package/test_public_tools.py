@@ -13,7 +13,7 @@ import bagit
 import pytest
 
 from safehold.reporting.package import statement
-from safehold.reporting.package.making import README
+from safehold.reporting.package.readme import README
 from tests.audit.logs import KEY
 from tests.docs.pages import DOCS
 from tests.reporting.package.made import IDENTITY, bag, sealed
