@@ -17,6 +17,7 @@ from typer.exceptions import TyperException
 
 from safehold import __version__
 from safehold.cli import (
+    backup,
     config,
     console_command,
     demo,
@@ -98,6 +99,7 @@ app.add_typer(evidence.cases, name="case")
 app.add_typer(evidence.audit, name="audit")
 app.add_typer(evidence.vault, name="vault")
 app.add_typer(report.app, name="report")
+app.add_typer(backup.app, name="backup")
 app.command("transparency", epilog=transparency.EXAMPLE)(transparency.transparency)
 app.add_typer(config.app, name="config")
 

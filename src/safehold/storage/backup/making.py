@@ -134,9 +134,10 @@ def make(
         new_folder(new)
     backup, made = secrets.token_hex(8), now.isoformat(timespec="seconds")
     with failures():
+        # First the files: what was signed last must not be beyond the end of the log.
+        copy_files(source.files, folder / HOME_FOLDER)
         database = folder / DATABASE_FILE
         _copy_database(source.engine, database)
-        copy_files(source.files, folder / HOME_FOLDER)
         engine = sqlite_engine(database)
         try:
             with SqlRecords(engine).read() as copied:
