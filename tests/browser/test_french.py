@@ -32,8 +32,19 @@ def english() -> list[str]:
 
 
 def left_over(page: Page, texts: list[str]) -> list[str]:
-    """English texts that can be read on a page, hidden panels too."""
-    shown = re.sub(r"\s+", " ", page.locator("body").text_content() or "")
+    """English texts that can be read on a page, hidden panels too.
+
+    What is marked as not to be translated, such as a document in an authority's language, is none
+    of the console's.
+    """
+    said: str = page.evaluate(
+        """() => {
+          const body = document.body.cloneNode(true);
+          body.querySelectorAll("[translate=no]").forEach((element) => element.remove());
+          return body.textContent;
+        }"""
+    )
+    shown = re.sub(r"\s+", " ", said)
     return [text for text in texts if text in shown]
 
 

@@ -109,6 +109,7 @@ def filed(noor: Page, address: str, number: str) -> None:
     """See what became of it, and take the receipt."""
     noor.goto(address)
     expect(noor.get_by_text(number, exact=True).first).to_be_visible()
+    expect(noor.get_by_text("Evidence is kept until")).to_be_visible()
     rows = noor.get_by_role("region", name="Calls to the authority").get_by_role("row")
     expect(rows.filter(has_text="Finish the report").last).to_contain_text("confirmed")
     with noor.expect_download() as receipt:

@@ -35,7 +35,6 @@ ERROR_PACKAGES = (
     "custodian",
     "vault",
     "storage",
-    "retention",
 )
 """Packages whose errors a page can show."""
 
@@ -48,6 +47,10 @@ NOT_IN_PAGES = frozenset(
         "custodian/setting_up.py",
         "custodian/signing.py",
         "custodian/verifying.py",
+        "storage/backup/files.py",
+        "storage/backup/making.py",
+        "storage/backup/manifests.py",
+        "storage/backup/restoring.py",
         "storage/digest_key.py",
         "storage/migrate.py",
         "storage/schema.py",
