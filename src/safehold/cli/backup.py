@@ -67,7 +67,7 @@ def make_backup(
                 hint='pg_dump --format=custom --file=safehold.dump "$SAFEHOLD_DATABASE"',
             )
         with _progress("objects and keys", hidden=as_json) as advance:
-            made = make(_source(runtime), folder, keys, runtime.clock.now(), advance)
+            made = make(source_of(runtime), folder, keys, runtime.clock.now(), advance)
     missing = len(made.manifest.missing) + (len(made.keys.missing) if made.keys else 0)
     if as_json:
         told = {
@@ -176,7 +176,8 @@ def _identities(file: Path | None, passphrase_file: Path | None) -> list[Identit
     return [] if file is None else [officer_identity(file, passphrase_file)]
 
 
-def _source(runtime: ServiceRuntime) -> Source:
+def source_of(runtime: ServiceRuntime) -> Source:
+    """What a backup of a home is made of."""
     import datetime as dt
 
     from safehold import __version__
