@@ -53,12 +53,15 @@ def moderation(scores: Any, applied: Any = None) -> dict[str, Any]:
 def test_an_openai_call_holds_the_picture_and_no_text() -> None:
     call = openai.call(OPENAI, "image/png", b"\x89PNG")
     encoded = base64.b64encode(b"\x89PNG").decode()
+    assert isinstance(call.body, bytes)
     assert json.loads(call.body) == {
         "input": [{"type": "image_url", "image_url": {"url": f"data:image/png;base64,{encoded}"}}]
     }
     assert call.headers["authorization"] == "Bearer word"
     asked = ClassifierOptions("asked", URL, "openai", 0.5, category="c", model="m-1")
-    assert json.loads(openai.call(asked, "image/png", b"").body)["model"] == "m-1"
+    body = openai.call(asked, "image/png", b"").body
+    assert isinstance(body, bytes)
+    assert json.loads(body)["model"] == "m-1"
     assert "authorization" not in openai.call(asked, "image/png", b"").headers
 
 

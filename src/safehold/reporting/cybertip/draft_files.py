@@ -30,7 +30,7 @@ from safehold.reporting.cybertip.file_elements import (
     MetadataType,
 )
 from safehold.reporting.cybertip.incidents import file_annotations
-from safehold.reporting.facts import FactFile, FilingDetails, FilingFacts
+from safehold.reporting.facts import FactFile, FactOccurrence, FilingDetails, FilingFacts
 from safehold.reporting.known import How, text_of
 from safehold.reporting.model import Relevance
 from safehold.reporting.options import ReporterOptions
@@ -153,7 +153,7 @@ def _more(file: FactFile) -> Iterator[str]:
     yield f"Found and kept with Safehold {safehold.__version__}."
 
 
-def _again(occurrence: known.FactOccurrence) -> str:
+def _again(occurrence: FactOccurrence) -> str:
     """A further occurrence, of which the schema has no room for the address."""
     moment = known.moment_of(occurrence)
     parts = [moment.at.isoformat(timespec="seconds")]
