@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from safehold.vault.sealing import Identity
 
 EXAMPLE = "Example: safehold backup make /mnt/a/today --keys /mnt/b/today"
-_RESTORE_EXAMPLE = "Example: safehold --home /srv/new backup restore /mnt/a/x --keys /mnt/b/x"
+_RESTORE_EXAMPLE = "Example: safehold backup restore /mnt/a/x --keys /mnt/b/x --home /srv/new"
 _DRILL_EXAMPLE = "Example: safehold backup drill /mnt/a/x --keys /mnt/b/x --officer-key officer.key"
 
 app = typer.Typer(
