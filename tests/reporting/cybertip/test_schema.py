@@ -34,7 +34,8 @@ def one(rest: str = "", name: str = "a") -> str:
 
 def listed(*values: str) -> str:
     items = "".join(f'<xs:enumeration value="{value}"/>' for value in values)
-    return f'<xs:simpleType name="t"><xs:restriction base="xs:string">{items}</xs:restriction></xs:simpleType>'
+    values_only = f'<xs:restriction base="xs:string">{items}</xs:restriction>'
+    return f'<xs:simpleType name="t">{values_only}</xs:simpleType>'
 
 
 A, B = one('type="xs:string"'), one('minOccurs="0"', "b")

@@ -194,13 +194,8 @@ def _each(field: ModelField, value: Any, path: str) -> Iterator[tuple[str, Any]]
     if value is None:
         return
     if not isinstance(value, tuple):
-        yield (
-            {
-                Mark.TEXT: path,
-                Mark.ATTRIBUTE: f"{path}/@{field.name}",
-            }.get(field.mark or Mark.FLAG, f"{path}/{field.name}"),
-            value,
-        )
+        attribute = "@" if field.mark is Mark.ATTRIBUTE else ""
+        yield path if field.mark is Mark.TEXT else f"{path}/{attribute}{field.name}", value
         return
     for number, one in enumerate(value, start=1):
         inner = f"/{camel(type(one).__name__)}" if field.mark is Mark.CHOICE else ""

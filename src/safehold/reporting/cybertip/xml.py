@@ -84,7 +84,7 @@ def _fill(element: etree._Element, model: Any) -> None:
         if field.mark is Mark.ATTRIBUTE:
             element.set(field.name, _text(value))
         elif field.mark is Mark.TEXT:
-            element.text = _text(value)
+            element.text = _text(value) or None
         else:
             for one in value if isinstance(value, tuple) else (value,):
                 _append(element, field, one)
@@ -97,7 +97,7 @@ def _append(parent: etree._Element, field: ModelField, value: Any) -> None:
     if dataclasses.is_dataclass(value):
         _fill(element, value)
     else:
-        element.text = _text(value)
+        element.text = _text(value) or None
 
 
 def _text(value: Any) -> str:
