@@ -101,6 +101,25 @@ def test_a_supplemental_file_is_not_the_incident() -> None:
     assert values(one, "locationOfFile", "file-2.xml") == ["https://galerie.example/old"]
 
 
+@pytest.mark.parametrize("place", ["albums/7/a.png", "https://galerie.example/a b", "é://x"])
+def test_a_place_that_is_no_url_is_told_in_words(place: str) -> None:
+    one = made(filing(file(1, occurrence(1, url=place))))
+    assert values(one, "locationOfFile", "file-1.xml") == []
+    told = "\n".join(values(one, "additionalInfo", "file-1.xml"))
+    assert f"as the service names it: {place}" in told
+    assert one.is_complete
+    usual = made(filing(file(1)))
+    assert "as the service names it" not in text_of(usual, "file-1.xml")
+
+
+def test_the_officer_s_place_is_one_only_as_a_url() -> None:
+    facts = filing(file(1, occurrence(1, url="")))
+    for place, told in (("https://galerie.example/a", ["https://galerie.example/a"]), ("a", [])):
+        one = made(facts, FilingDetails(url=place))
+        assert values(one, "locationOfFile", "file-1.xml") == told
+        assert values(one, "internetDetails/webPageIncident/url") == [place]
+
+
 def test_a_classification_is_told_by_members_alone() -> None:
     facts = filing(file(1, classification="A1"))
     assert values(made(facts), "industryClassification", "file-1.xml") == []

@@ -187,6 +187,9 @@ def _text(bounds: tuple[Any, ...]) -> st.SearchStrategy[str]:
             return st.from_regex(bound.pattern, fullmatch=True).map(lambda text: text[:10])
         if bound is Must.IP_ADDRESS:
             return st.ip_addresses().map(str)
+        if bound is Must.URL:
+            path = st.text("abc/~%&?=0", max_size=9)
+            return path.map(lambda found: f"https://pictures.example/{found}")
     longest = next((one.characters for one in bounds if isinstance(one, Longest)), 9)
     text = st.text(st.characters(), max_size=min(longest - 1, 9))
     return text.map(lambda found: f"x{found}") if Must.NOT_BLANK in bounds else text

@@ -212,6 +212,20 @@ OF_FILES: list[tuple[str, str, dict[str, Any]]] = [
         {"details": (Details(None, (NameValuePair("a", ""), NameValuePair("", "a"))),)},
     ),
     ("text_wrong", "fileId", {"file_id": ""}),
+    *(
+        ("text_wrong", "locationOfFile", {"location_of_file": place})
+        for place in (
+            *("", "a.png", "/p/7", "//house.example/p", "https:house.example", "https:///p"),
+            *(
+                "s3://bucket/p",
+                "https://house.example/a b",
+                "https://house.example/é",
+                "http://:80",
+            ),
+            *("https://house.example:99999/", "https://house.example:x/", "http://[::1/p"),
+            *("https://house.example/<p>", "https://house.example/p\n", " https://house.example"),
+        )
+    ),
     ("number_range", "reportId", {"report_id": -1}),
 ]
 
@@ -224,6 +238,18 @@ def test_a_report_that_breaks_one_rule(code: str, path: str, changes: dict[str, 
 @pytest.mark.parametrize(("code", "path", "changes"), OF_FILES)
 def test_a_file_that_breaks_one_rule(code: str, path: str, changes: dict[str, Any]) -> None:
     assert check_file(replace(FILE, **changes)) == (Breach(code, f"fileDetails/{path}"),)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "https://house.example",
+        "HTTP://192.0.2.7:8080/p/7?q=a%20b&r=1#s",
+        "ftp://[2001:db8::7]/p",
+    ],
+)
+def test_where_a_file_stood_is_a_url(place: str) -> None:
+    assert check_file(replace(FILE, location_of_file=place)) == ()
 
 
 def test_placeholders_are_for_drafts() -> None:

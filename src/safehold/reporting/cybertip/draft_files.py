@@ -6,6 +6,8 @@ Rules:
    have been viewed.
 2. How it was found is told without the name of any list: many may not be published.
 3. Supplemental files have no classification and are no memes, by the documentation.
+4. The schema's place for where a file stood takes URLs alone, by the documentation. What the
+   service gave that is none is told in words.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from safehold.reporting.cybertip.file_elements import (
     MetadataType,
 )
 from safehold.reporting.cybertip.incidents import file_annotations
+from safehold.reporting.cybertip.rules import is_url
 from safehold.reporting.facts import FactFile, FactOccurrence, FilingDetails, FilingFacts
 from safehold.reporting.known import How, text_of
 from safehold.reporting.model import Relevance
@@ -89,8 +92,8 @@ def _location(file: FactFile, facts: FilingFacts, details: FilingDetails) -> str
     """Where it stood; what the officer says is of the reported file, where there is only one."""
     said = _first(file, "url")
     if said is None and known.reported(facts) == (file,):
-        return details.url or None
-    return said
+        said = details.url
+    return said if said and is_url(said) else None
 
 
 def _annotations(file: FactFile) -> set[Annotation]:
@@ -145,6 +148,9 @@ def _more(file: FactFile) -> Iterator[str]:
         yield f"A person of the reporting company confirmed it at {at}{seen}."
     if known.is_said_generated(file):
         yield "The file says of itself that a generative model made it; that is not proved."
+    place = _first(file, "url")
+    if place is not None and not is_url(place):
+        yield f"Where it stood, as the service names it: {place}"
     found = known.by_time(file.occurrences)
     if len(found) > 1:
         yield f"Brought {len(found)} times; told above is the first."

@@ -17,7 +17,7 @@ from safehold.reporting.cybertip.common_elements import (
     IpCaptureEvent,
     NameValuePair,
 )
-from safehold.reporting.cybertip.marks import MAX_LONG, Longest, Mark, Matching, Within
+from safehold.reporting.cybertip.marks import MAX_LONG, Longest, Mark, Matching, Must, Within
 
 PLACEHOLDER_REPORT: Final = 0
 PLACEHOLDER_FILE: Final = "0" * 32
@@ -82,7 +82,7 @@ class FileDetails:
     file_name: str | None = None
     original_file_name: Annotated[str | None, Longest(2056)] = None
     uploaded_to_esp_timestamp: dt.datetime | None = None
-    location_of_file: Annotated[str | None, Longest(2083)] = None
+    location_of_file: Annotated[str | None, Longest(2083), Must.URL] = None
     file_viewed_by_esp: bool | None = None
     exif_viewed_by_esp: bool | None = None
     publicly_available: bool | None = None

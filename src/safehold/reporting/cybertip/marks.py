@@ -38,10 +38,12 @@ class Must(Enum):
 
     IP_ADDRESS: an IPv4 or IPv6 address.
     NOT_BLANK: more than white space.
+    URL: an absolute URL of the web or of FTP.
     """
 
     IP_ADDRESS = "ip_address"
     NOT_BLANK = "not_blank"
+    URL = "url"
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from safehold.reporting.cybertip.common_elements import AssociatedAccount, Email, Hash, Person
 from safehold.reporting.cybertip.file_elements import (
@@ -72,6 +73,13 @@ HASH_DIGITS: Final[Mapping[str, int]] = {
 """Hex digits of kinds of digests; other kinds may be sent too and are not checked."""
 
 
+URL_SCHEMES: Final = frozenset({"http", "https", "ftp"})
+"""Those of URLs where a file may be said to stand."""
+
+_URL: Final = re.compile(r"[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]+")
+"""The characters of RFC 3986, section 2."""
+
+
 @dataclass(frozen=True, slots=True)
 class Breach:
     """A rule that is not kept.
@@ -107,6 +115,17 @@ def check_file(
     if batched and not _is_meme(details):
         found = (*found, Breach("batch_not_meme", "fileDetails"))
     return (*found, *_placeholders(details)) if sent else found
+
+
+def is_url(text: str) -> bool:
+    """Whether a text is an absolute URL with a host, as `locationOfFile` must be (RFC 3986)."""
+    if not _URL.fullmatch(text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in URL_SCHEMES and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # of a port, or of brackets
+        return False
 
 
 def _report(report: CybertipReport) -> Iterator[Breach]:
@@ -216,6 +235,8 @@ def _holds(bound: Bound, value: Any) -> bool:
             return bool(value.strip())
         case Must.IP_ADDRESS:
             return _is_ip(value)
+        case Must.URL:
+            return is_url(value)
 
 
 def _code(bound: Bound) -> str:
@@ -224,7 +245,7 @@ def _code(bound: Bound) -> str:
             return "text_too_long"
         case Within():
             return "number_range"
-        case Matching():
+        case Matching() | Must.URL:
             return "text_wrong"
         case OneOf():
             return "code_unknown"
