@@ -27,6 +27,7 @@ from safehold.cli import (
     lists,
     officers,
     report,
+    retention,
     scan,
     serve,
     services,
@@ -99,6 +100,7 @@ app.add_typer(evidence.cases, name="case")
 app.add_typer(evidence.audit, name="audit")
 app.add_typer(evidence.vault, name="vault")
 app.add_typer(report.app, name="report")
+app.add_typer(retention.app, name="retention")
 app.add_typer(backup.app, name="backup")
 app.command("transparency", epilog=transparency.EXAMPLE)(transparency.transparency)
 app.add_typer(config.app, name="config")

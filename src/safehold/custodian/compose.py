@@ -94,7 +94,9 @@ def local_custodian(
             documents=desks.documents,
             packages=make_packaging(runtime, desks, signer),
             attesting=Attesting(
-                AttestingParts(runtime.records, runtime.objects, runtime.keys, signer)
+                AttestingParts(
+                    runtime.records, runtime.names, runtime.objects, runtime.keys, signer
+                )
             ),
         )
     )

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+LEAST_DAYS = 365
+"""So long the law of most countries wants kept what was reported."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,3 +35,15 @@ class RetentionOptions:
     key_backup_days: int = 14
     automatic_cleared: bool = True
     minutes: float = 60.0
+
+
+def lawful(options: RetentionOptions, country: str) -> RetentionOptions:
+    """The options as the law of the house's country lets them be.
+
+    Args:
+        options: as they are set.
+        country: in which the house is established (ISO 3166), or empty.
+    """
+    if country.upper() == "CA":
+        return options
+    return replace(options, canada_days=max(options.canada_days, LEAST_DAYS))

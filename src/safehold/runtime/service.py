@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from safehold.cases.review.service import ReviewService
     from safehold.cases.review.views import ViewService
     from safehold.reporting.service import ReportService
+    from safehold.retention.options import RetentionOptions
     from safehold.retention.service import RetentionService
     from safehold.storage.records import SqlRecords
     from safehold.transparency.service import TransparencyService
@@ -283,13 +284,20 @@ class ServiceRuntime(Runtime):
             options=self.settings.review,
             names=self.names,
             reported=is_reported,
-            keeps=Keeping(self.settings.retention, self.clock),
+            keeps=Keeping(self.retention_options, self.clock),
             key_backups=self._key_backups,
         )
 
     @property
     def _key_backups(self) -> dt.timedelta:
         return dt.timedelta(days=self.settings.retention.key_backup_days)
+
+    @property
+    def retention_options(self) -> RetentionOptions:
+        """How long what is kept, as the law lets it be set."""
+        from safehold.retention.options import lawful
+
+        return lawful(self.settings.retention, self.settings.reporter.country)
 
     @functools.cached_property
     def retention(self) -> RetentionService:
@@ -309,7 +317,7 @@ class ServiceRuntime(Runtime):
                 key_backups=self._key_backups,
             )
         )
-        options = self.settings.retention
+        options = self.retention_options
         return RetentionService(RetentionParts(self.records, destroyer, self.clock, options))
 
     @functools.cached_property
