@@ -60,6 +60,17 @@ def test_the_breaker_opens_after_failures_in_a_row_and_lets_one_try_through_late
     assert hold_back(again, now(20), OPTIONS) == (900.0, CODE_BREAKER)
 
 
+def test_a_clock_that_was_set_back_holds_nothing_up_for_ever() -> None:
+    # With a clock that is a year ahead no certificate holds, so that all calls fail.
+    bad = StepPhase.NOT_SENT
+    ahead = failing([bad, bad, bad])
+    for back in (dt.timedelta(days=365), dt.timedelta(hours=2)):
+        assert hold_back(ahead, now(3) - back, OPTIONS) == (0.0, "")
+    seconds, code = hold_back(ahead, now(-7), OPTIONS)
+    assert (seconds, code) == (900.0, CODE_BREAKER)
+    assert hold_back(ahead, now(18), OPTIONS) == (0.0, "")
+
+
 @given(st.lists(st.integers(0, 59), max_size=12), st.integers(60, 200))
 def test_waiting_as_told_is_enough(minutes: list[int], later: int) -> None:
     recent = opened(*sorted(minutes))

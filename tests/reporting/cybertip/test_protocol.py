@@ -102,8 +102,10 @@ def test_waiting_doubles_from_a_minute_to_half_an_hour() -> None:
         assert found.code == CODE_LATER
         waits.append(found.seconds)
         assert following(journal, now + dt.timedelta(seconds=found.seconds)) == Call(SUBMIT)
-        early = following(journal, now - dt.timedelta(days=3))  # A clock that was set back.
+        early = following(journal, now - dt.timedelta(seconds=30))  # A clock that was set back.
         assert early == found
+        # Far back: nobody waits until the old time is reached again.
+        assert following(journal, now - dt.timedelta(days=3)) == Call(SUBMIT)
     assert waits == [60, 120, 240, 480, 960, 1800, 1800]
 
 

@@ -52,8 +52,10 @@ def hold_back(
 def _breaker(recent: Sequence[ReportStep], now: dt.datetime, options: CybertipOptions) -> float:
     failures = 0
     last: dt.datetime | None = None
+    pause = dt.timedelta(minutes=options.breaker_minutes)
     for step in recent:
-        if step.phase is StepPhase.STARTED:
+        # An entry from far ahead is of a clock that was set back: it must not hold for ever.
+        if step.phase is StepPhase.STARTED or step.at > now + pause:
             continue
         if step.phase is StepPhase.DONE:
             break
@@ -61,7 +63,7 @@ def _breaker(recent: Sequence[ReportStep], now: dt.datetime, options: CybertipOp
         last = last or step.at
     if last is None or failures < options.breaker_failures:
         return 0.0
-    return _left(last + dt.timedelta(minutes=options.breaker_minutes), now)
+    return min(_left(last + pause, now), pause.total_seconds())
 
 
 def _hour(recent: Sequence[ReportStep], now: dt.datetime, options: CybertipOptions) -> float:

@@ -324,8 +324,9 @@ def _again(made: _Made, now: dt.datetime) -> Wait | None:
         code = CODE_LATER
         if step.code is None or family(step.code) is Family.CREDENTIALS:
             code, seconds = CODE_CREDENTIALS, CREDENTIALS_WAIT
-    # A clock that was set back must not make it longer.
-    left = min(seconds, seconds - (now - step.at).total_seconds())
+    age = (now - step.at).total_seconds()
+    # A clock that was set back must not make it longer; one that was set back far says nothing.
+    left = min(seconds, seconds - age) if age > -seconds else 0.0
     return Wait(left, code) if left > 0 else None
 
 
