@@ -366,14 +366,15 @@ def test_cases_to_report(desk: Desk) -> None:
     assert len(desk.reports.to_report(1)) == 1
 
 
-def test_what_is_due_is_the_longest_due_first(desk: Desk) -> None:
+def test_what_is_due_is_what_is_open_then_the_longest_due(desk: Desk) -> None:
     made = [desk.reports.begin(desk.add(10 + n), OLE, NCMEC, U) for n in range(4)]
     for n, one in enumerate(made):
         state = ReportState.SENDING if n % 2 else ReportState.APPROVED
         desk.keep(replace(one, state=state, updated=NOW - n * HOUR))
-    newest_last = [one.report_id for one in made[::-1]]
-    assert [one.report_id for one in desk.reports.due(9)] == newest_last
-    assert [one.report_id for one in desk.reports.due(2)] == newest_last[:2]
+    # However long others wait to be opened: the authority deletes what is not finished in time.
+    expected = [made[n].report_id for n in (3, 1, 2, 0)]
+    assert [one.report_id for one in desk.reports.due(9)] == expected
+    assert [one.report_id for one in desk.reports.due(2)] == expected[:2]
     drafts = ReportFilter(states=frozenset({ReportState.DRAFT}))
     assert list(desk.reports.reports(drafts)) == []
 

@@ -306,12 +306,16 @@ class ReportService:
             return transaction.reports.documents(case_id)
 
     def due(self, limit: int) -> Sequence[Report]:
-        """Reports that are to be sent by machine, the longest due first."""
+        """Reports that are to be sent by machine: begun ones first, then the longest due.
+
+        What is open at the authority has a time limit, and may wait behind nothing else.
+        """
         wanted = ReportFilter(states=_SENDABLE, limit=100 * limit)
         with self._parts.records.read() as transaction:
             found = transaction.reports.list(wanted)
         machine = [one for one in found if one.environment is not Environment.FORM]
-        return sorted(machine, key=lambda one: (one.updated, one.report_id))[:limit]
+        order = sorted(machine, key=lambda one: (one.updated, one.report_id))
+        return sorted(order, key=lambda one: one.state is not ReportState.SENDING)[:limit]
 
     def _environment(
         self, transaction: ReportTransaction, case: Case, authority: AuthorityCode
