@@ -33,6 +33,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "classifiers.mark": (0, 1),
     "console.max_document_bytes": (1, 1_048_576),
     "previews.max_side": (64, 3_200),
+    # What the law asks for: 18 USC 2258A(h)(1) and SI 2026/268 (a year), Canada (21 days).
     "retention.reported_days": (365, 3_650),
     "retention.confirmed_days": (365, 3_650),
     "retention.appeal_days": (1, 3_650),
@@ -44,14 +45,6 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "review.group_distance": (0, 64),
     "review.small_side": (32, 640),
     "review.side": (64, 3_200),
-    # What the law asks for: 18 USC 2258A(h)(1) and SI 2026/268 (a year), Canada (21 days). Beyond
-    # a century moments could not be reckoned with.
-    "retention.reported_days": (365, 36_500),
-    "retention.confirmed_days": (365, 36_500),
-    "retention.canada_days": (21, 36_500),
-    "retention.appeal_days": (1, 36_500),
-    "retention.warn_days": (0, 36_500),
-    "retention.key_backup_days": (0, 36_500),
     "transparency.least": (3, 10_000),
 }
 """Smallest and largest value of settings. Any other number must be above zero, and finite."""
