@@ -13,6 +13,8 @@ import pytest
 from safehold.reporting.cybertip import rules
 from safehold.reporting.cybertip.common_elements import (
     Address,
+    AssociatedAccount,
+    AssociatedAccountType,
     Email,
     Hash,
     IpCaptureEvent,
@@ -49,7 +51,9 @@ from safehold.reporting.labels import FINDING_TEXTS
 from tests.reporting.cybertip.elements import MOMENT, least_report
 
 FILE = FileDetails(7, "ab" * 16)
-PERSON = PersonOrUserReported(Person(email=(Email("Someone@mail.example"),)))
+PERSON_EMAIL = (Email("Someone@mail.example"),)
+PERSON = PersonOrUserReported(Person(email=PERSON_EMAIL))
+LINKED = AssociatedAccount(AssociatedAccountType.LINKED, email=PERSON_EMAIL)
 BATCH = BatchedReport(BatchedReportReason.VIRAL_POTENTIAL_MEME)
 MEME = FileAnnotations(potential_meme=True)
 LONG = "x" * 3001
@@ -168,6 +172,15 @@ OF_REPORTS: list[tuple[str, str, dict[str, Any]]] = [
         "report/batchedReport",
         {"batched_report": BATCH, "victim": (Victim(Person()),), **reported(PERSON, PERSON)},
     ),
+    (
+        "batch_people",
+        "report/batchedReport",
+        {
+            "batched_report": BATCH,
+            "intended_recipient": (IntendedRecipient(),),
+            **reported(PERSON, PERSON),
+        },
+    ),
 ]
 
 OF_FILES: list[tuple[str, str, dict[str, Any]]] = [
@@ -282,6 +295,14 @@ VALID_REPORTS: list[Callable[[], dict[str, Any]]] = [
     lambda: {
         "internet_details": (EmailIncident((Email("SOMEONE@mail.example"),)),),
         "victim": (Victim(Person(email=(Email("someone@mail.example"),))),),
+    },
+    lambda: {
+        "internet_details": (EmailIncident((Email("someone@mail.example"),)),),
+        **reported(associated_account=(LINKED,)),
+    },
+    lambda: {
+        "internet_details": (EmailIncident((Email("someone@mail.example"),)),),
+        "victim": (Victim(Person(), associated_account=(LINKED,)),),
     },
     lambda: {
         "internet_details": (NewsgroupIncident("n", (Email("a@mail.example"),)),),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from safehold.reporting.cybertip.schema import (
@@ -135,15 +137,52 @@ def test_findings_have_no_values(schema: Schema) -> None:
         f'<xs:schema {XS}><xs:include schemaLocation="other.xsd"/></xs:schema>'.encode(),
         f'<xs:schema {XS}><xs:import schemaLocation="http://127.0.0.1:9/a"/></xs:schema>'.encode(),
         f'<xs:schema {XS}><xs:redefine schemaLocation="other.xsd"/></xs:schema>'.encode(),
-        xsd(one('type="unheardOf"')),
         xsd(one('minOccurs="few"')),
     ],
 )
 def test_what_is_no_whole_schema_is_refused(content: bytes) -> None:
-    with pytest.raises(SchemaError) as raised:
-        elements(content)
-        Schema.parse(content)
-    assert raised.value.__suppress_context__ or raised.value.__context__ is None
+    for read in (Schema.parse, elements):
+        with pytest.raises(SchemaError) as raised:
+            read(content)
+        assert raised.value.__suppress_context__ or raised.value.__context__ is None
+
+
+def test_a_type_that_is_nowhere_is_refused() -> None:
+    with pytest.raises(SchemaError):
+        Schema.parse(xsd(one('type="unheardOf"')))
+
+
+@pytest.mark.parametrize("how", ["include", "redefine", "import"])
+def test_no_other_file_is_read(tmp_path: Path, how: str) -> None:
+    other = tmp_path / "other.xsd"
+    other.write_bytes(xsd(A).replace(b'name="r"', b'name="other"'))
+    start = f"<xs:schema {XS}>"
+    added = f'{start}<xs:{how} schemaLocation="{other.as_uri()}"/>'
+    content = xsd(A).replace(start.encode(), added.encode())
+    for read in (Schema.parse, elements):
+        with pytest.raises(SchemaError):
+            read(content)
+
+
+def test_what_a_choice_holds_is_not_required_however_deep() -> None:
+    inner = f"<xs:choice><xs:sequence>{A}{one(name='c')}</xs:sequence>{B}</xs:choice>"
+    assert changes(xsd(B), xsd(inner)) == (
+        Change(ADDED, "r/a", "element"),
+        Change(ADDED, "r/c", "element"),
+        Change(CHANGED, "r/b", "choice"),
+    )
+    assert Change(CHANGED, "r/a", "choice") in changes(xsd(A), xsd(inner))
+
+
+def test_a_finding_is_told_once_and_without_odd_names() -> None:
+    dates = "".join(f'<xs:attribute name="{name}" type="xs:date"/>' for name in "kl")
+    schema = Schema.parse(
+        xsd(one('type="t"'), f'<xs:complexType name="t">{dates}</xs:complexType>')
+    )
+    found = schema.validate(b'<r><a k="now" l="then"/></r>')
+    assert found == ("cvc_datatype_valid_1_2_1 /r/a",)
+    for name in ("é", "a" * 600):
+        assert schema.validate(f"<r><{name}/></r>".encode()) == ("element_content /",)
 
 
 def test_an_element_and_a_type_may_have_one_name() -> None:
