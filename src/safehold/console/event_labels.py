@@ -32,6 +32,7 @@ EVENTS: Mapping[str, str] = {
     "view.failed": mark("A preview could not be made"),
     "proposal.made": mark("Proposal made"),
     "evidence.destroyed": mark("Evidence destroyed"),
+    "destruction.signed": mark("Record of destruction signed"),
     "flag.added": mark("A user flagged it"),
     "appeal.added": mark("The uploader appealed"),
     "receipt.swapped": mark("Other bytes were stored than were checked"),
