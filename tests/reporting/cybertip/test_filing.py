@@ -259,7 +259,13 @@ def test_pace_is_kept_over_restarts_and_what_is_open_is_finished(
     add_report(desk.records, 2)
     first = desk.filing().step(name(1), documents(1))
     assert first.more
+
+    def opened(file: ReportFile, output: Writer) -> None:
+        raise AssertionError("evidence is opened for a call that is not made")
+
+    desk.open_file = opened
     held = desk.run(2)
+    desk.open_file = write_file
     assert (held.state, held.code) == (ReportState.APPROVED, "pace_hour")
     assert 0 < held.wait_seconds <= 3600
     simulator.fail("upload", 1000, times=2)

@@ -169,13 +169,18 @@ class Filing:
         with self._parts.records.read() as transaction:
             report = self._find(transaction, task, lock=False)
             journal = transaction.reports.steps(task.report_id)
+            is_begun = any(step.attempt == report.attempt for step in journal)
+            now = self._parts.clock.now()
+            opening = None if is_begun else Call(StepKind.SUBMIT)
+            wait = opening and self._held_back(transaction, report, opening, now)
         if report.state not in _SENDABLE:
             return StepOutcome(report.state, report.trouble)
+        if wait:  # Nobody opens evidence for a call that is not made.
+            return StepOutcome(report.state, wait_seconds=wait.seconds, code=wait.code)
         try:
             task = dataclasses.replace(task, md5s=self._prover.md5s(report, task.documents))
         except EVIDENCE_ERRORS:
             return self._give_up(task)
-        is_begun = any(step.attempt == report.attempt for step in journal)
         if not is_begun and not self._prover.is_sound(report, task.md5s):
             return self._give_up(task)
         begun = self._begin(task)
