@@ -173,7 +173,6 @@ def test_a_report_begins_with_the_evidence_of_its_case(desk: Desk) -> None:
         {"state": CaseState.CLEARED},
         {"state": CaseState.EXPIRED},
         {"canary": True},
-        {"purged": T0},
     ],
 )
 def test_cases_of_which_nothing_is_reported(desk: Desk, fields: dict[str, Any]) -> None:
@@ -184,6 +183,11 @@ def test_cases_of_which_nothing_is_reported(desk: Desk, fields: dict[str, Any]) 
     # Nor is one agreed to that was begun before.
     with pytest.raises(NotReportableError):
         desk.reports.approve(waiting.report_id, OTTO, DIGEST)
+
+
+def test_what_was_destroyed_and_came_again_is_reported(desk: Desk) -> None:
+    desk.change(case(1).case_id, purged=T0)
+    assert desk.begin().state is ReportState.DRAFT
 
 
 def test_nobody_is_reported_who_was_not_there(desk: Desk) -> None:
@@ -251,6 +255,8 @@ def test_what_an_officer_adds_is_sealed_to_the_case(desk: Desk) -> None:
 def test_files_of_the_same_person(desk: Desk) -> None:
     desk.add(3, state=CaseState.CLEARED)
     desk.add(4, purged=T0)
+    with desk.records.write() as transaction:
+        transaction.cases.remove_evidence(case(4).case_id)
     desk.add(5, service_id=OTHER)
     desk.add(6, canary=True)
     made = desk.begin()

@@ -28,7 +28,7 @@ from safehold.storage import report_store as sql
 from safehold.storage.engine import DatabaseError
 from safehold.storage.records import SqlRecords
 from tests.storage.filed import PERSON, document, file, report, step
-from tests.storage.held import HOUR, ONE, OTHER, T0, case
+from tests.storage.held import HOUR, ONE, OTHER, T0, case, evidence
 from tests.storage.reviewed import put
 
 CONFIRMED = {"state": CaseState.CONFIRMED}
@@ -193,7 +193,7 @@ def test_confirmed_cases_that_nobody_has_reported(stores: ReportRecords) -> None
     def confirmed(n: int, hours: float = 0, **fields: Any) -> Any:
         return case(n, updated=T0 + hours * HOUR, **CONFIRMED | fields)
 
-    open_ones = [confirmed(1, 2), confirmed(2, 1), confirmed(3, 1)]
+    open_ones = [confirmed(1, 2), confirmed(2, 1, purged=T0), confirmed(3, 1)]
     put(
         cast(Any, stores),
         *open_ones,
@@ -207,6 +207,8 @@ def test_confirmed_cases_that_nobody_has_reported(stores: ReportRecords) -> None
         confirmed(11),
     )
     with stores.write() as transaction:
+        # What was destroyed and came again since is somebody's to report.
+        transaction.cases.add_evidence(evidence(2, case(2)))
         reports = transaction.reports
         reports.add(report(1, case(1), state=ReportState.ABANDONED))
         reports.add(report(9, case(9)))

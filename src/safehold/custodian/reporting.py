@@ -336,7 +336,7 @@ def _are_confirmed(transaction: ReportTransaction, report: Report) -> bool:
         case is not None
         and case.state is CaseState.CONFIRMED
         and not case.canary
-        and case.purged is None
+        and transaction.cases.evidence(case.case_id)
         for case in cases
     )
 

@@ -101,7 +101,6 @@ def check_reportable(transaction: ReportTransaction, case: Case, uploader: bytes
     if (
         case.state is not CaseState.CONFIRMED
         or case.canary
-        or case.purged is not None
         or not transaction.cases.evidence(case.case_id)
         or all(one.uploader != uploader for one in found)
     ):
@@ -120,7 +119,6 @@ def others(transaction: ReportTransaction, report: Report) -> Iterator[OtherFile
             or case_id == report.case_id
             or case.state is not CaseState.CONFIRMED
             or case.canary
-            or case.purged is not None
         ):
             continue
         for one in transaction.cases.evidence(case_id):

@@ -78,7 +78,7 @@ class ReportStore(Protocol):
         ...
 
     def unreported(self, before: dt.datetime, limit: int) -> Sequence[Case]:
-        """Confirmed cases, without canaries and purged ones, that no report is about.
+        """Confirmed cases that no report is about; no canaries, nor what is destroyed.
 
         Those confirmed (`updated`) before a moment, the longest first. Abandoned reports count
         as none.

@@ -21,7 +21,7 @@ from safehold.reporting.model import (
 )
 from safehold.storage import case_rows
 from safehold.storage import report_rows as rows
-from safehold.storage.schema_cases import cases
+from safehold.storage.schema_cases import cases, evidence
 from safehold.storage.schema_reports import kept_documents, report_files, report_steps, reports
 
 _BATCH = 400
@@ -91,7 +91,11 @@ _HAS_REPORT = sa.or_(
 _UNREPORTED = sa.and_(
     cases.c.canary == sa.false(),
     cases.c.state == CaseState.CONFIRMED.value,
-    cases.c.purged.is_(None),
+    # Destroyed, and nothing came since. The same bytes may come again, and be somebody's crime.
+    sa.or_(
+        cases.c.purged.is_(None),
+        sa.exists().where(evidence.c.case_id == cases.c.case_id),
+    ),
     cases.c.updated < _before,
     sa.not_(_HAS_REPORT),
 )

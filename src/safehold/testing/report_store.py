@@ -112,7 +112,9 @@ class MemoryReports:
         found = [
             case
             for case in self.cases.list(CaseFilter(state=CaseState.CONFIRMED, limit=_ALL))
-            if case.purged is None and case.updated < before and not self._has_report(case.case_id)
+            if (case.purged is None or self.cases.evidence(case.case_id))
+            and case.updated < before
+            and not self._has_report(case.case_id)
         ]
         return sorted(found, key=lambda case: (case.updated, case.case_id))[:limit]
 

@@ -101,7 +101,10 @@ def show_case(visit: Visit) -> Reply:
     case = case_of(visit, fields.case_id(visit))
     people = visit.parts.reports.people(case.case_id)
     service = _service(visit, case)
-    can = case.state is CaseState.CONFIRMED and not case.purged and not case.canary
+    # What was destroyed may have come again since.
+    with visit.parts.records.read() as transaction:
+        has_evidence = bool(transaction.cases.evidence(case.case_id))
+    can = case.state is CaseState.CONFIRMED and has_evidence and not case.canary
     return visit.page(
         "case_report.html",
         case=case,
