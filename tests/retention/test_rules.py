@@ -49,6 +49,21 @@ def test_each_rule_has_its_time() -> None:
     assert clock(facts(received=None)) == ("gone", "gone", None)
 
 
+def test_what_came_after_the_report_has_a_time_of_its_own() -> None:
+    ncmec = (AuthorityCode.NCMEC, day(10))
+    # Destroyed after its year, and then the same bytes came again.
+    assert clock(facts(received=day(700), filed=(ncmec,)), 710) == (
+        "reported",
+        "kept",
+        day(700 + 365),
+    )
+    assert clock(facts(received=day(9), filed=(ncmec,)))[2] == day(10 + 365)
+    canada = (AuthorityCode.CYBERTIP_CA, day(10))
+    brief = RetentionOptions(canada_days=21)
+    made = rule_of(facts(received=day(30), filed=(canada,)), brief, day(40))
+    assert (made.state, made.until) == (ClockState.KEPT, day(30 + 365))
+
+
 def test_clearing_shortens_nothing_that_was_reported() -> None:
     filed = ((AuthorityCode.NCMEC, day(10)),)
     cleared = facts(CaseState.CLEARED, filed=filed)

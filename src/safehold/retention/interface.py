@@ -19,7 +19,7 @@ class RetentionStore(Protocol):
         ...
 
     def page(self, after: CaseId | None, limit: int) -> Sequence[RetentionFacts]:
-        """Of several cases with evidence, by id, without canaries; those after an id."""
+        """Of several cases that have something left, by id, without canaries; those after an id."""
         ...
 
 

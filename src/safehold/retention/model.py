@@ -50,7 +50,8 @@ class RetentionFacts:
     Attributes:
         case_id, state: of the case.
         decided: when the case came into its state.
-        received: when the last of its evidence was stored; None where there is none.
+        received: when its bytes last came: stored, or come up again; None where nothing is left
+            that could be destroyed.
         filed: authority and moment of each report that was filed.
         under_way: whether a report is neither a draft nor over.
         doubtful: whether a report that was given up may be with the authority all the same, and

@@ -5,7 +5,8 @@
 3. **Reported**: `reported_days` (a year at least) from the authority's receipt, for each report
    that was filed; the latest counts. US law, 18 USC 2258A(h)(1), and the UK's SI 2026/268 ask for
    a year. What Cybertip.ca alone was told of is kept `canada_days` (Canadian law: 21 days).
-   Clearing, undoing or giving up a report later shortens none of that.
+   Clearing, undoing or giving up a report later shortens none of that. Where the same bytes came
+   again since the last report, they are kept `confirmed_days` from then at least.
 4. **Confirmed** and not reported: `confirmed_days` (a year at least) from its receipt or the
    decision, whichever is later.
 5. **Cleared** or **expired**, and never reported: `appeal_days` from then. These are pictures of
@@ -76,12 +77,16 @@ def _until(
     ]
     if facts.doubtful is not None:
         ends.append((facts.doubtful + reported, facts.doubtful))
+    confirmed = dt.timedelta(days=options.confirmed_days)
     if ends:
         until, since = max(ends)
+        if received > max(at for _, at in ends):
+            # What came since has not been reported: it has a time of its own.
+            until, since = max((until, since), (received + confirmed, received))
         return Rule.REPORTED, since, until
     since = max(received, facts.decided)
     if facts.state is CaseState.CONFIRMED:
-        return Rule.CONFIRMED, since, since + dt.timedelta(days=options.confirmed_days)
+        return Rule.CONFIRMED, since, since + confirmed
     rule = Rule.CLEARED if facts.state is CaseState.CLEARED else Rule.EXPIRED
     return rule, since, since + dt.timedelta(days=options.appeal_days)
 

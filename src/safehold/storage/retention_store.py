@@ -24,7 +24,13 @@ _UNDER_WAY = frozenset(
         ReportState.NEEDS_PERSON.value,
     }
 )
-_COLUMNS = (cases.c.case_id, cases.c.state, cases.c.updated)
+_COLUMNS = (
+    cases.c.case_id,
+    cases.c.state,
+    cases.c.opened,
+    cases.c.updated,
+    cases.c.purged,
+)
 _after = sa.bindparam("after", type_=cases.c.case_id.type)
 _some = sa.bindparam("some", expanding=True, type_=cases.c.case_id.type)
 
@@ -34,7 +40,12 @@ _PAGE = (
     .where(
         cases.c.canary == sa.false(),
         cases.c.case_id > _after,
-        sa.exists().where(evidence.c.case_id == cases.c.case_id),
+        # Something is left: evidence, or what was sealed since the last destruction.
+        sa.or_(
+            cases.c.purged.is_(None),
+            cases.c.updated > cases.c.purged,
+            sa.exists().where(evidence.c.case_id == cases.c.case_id),
+        ),
     )
     .order_by(cases.c.case_id)
     .limit(sa.bindparam("at_most"))
@@ -43,6 +54,11 @@ _RECEIVED = (
     sa.select(evidence.c.case_id, sa.func.max(evidence.c.created).label("at"))
     .where(evidence.c.case_id.in_(_some))
     .group_by(evidence.c.case_id)
+)
+_CAME = (
+    sa.select(occurrences.c.case_id, sa.func.max(occurrences.c.at).label("at"))
+    .where(occurrences.c.case_id.in_(_some))
+    .group_by(occurrences.c.case_id)
 )
 _OF_CASES = sa.union(
     sa.select(reports.c.case_id.label("of"), reports.c.report_id).where(
@@ -99,13 +115,14 @@ class SqlRetentionStore:
         return found[0] if found else None
 
     def page(self, after: CaseId | None, limit: int) -> Sequence[RetentionFacts]:
-        """Of several cases with evidence, by id; those after an id."""
+        """Of several cases that have something left, by id; those after an id."""
         values = {"after": after or "", "at_most": limit}
         return self._facts(self._connection.execute(_PAGE, values).all())
 
     def _facts(self, found: Sequence[Any]) -> Sequence[RetentionFacts]:
         some = {"some": [row.case_id for row in found]}
-        received: dict[str, dt.datetime] = dict(self._pairs(_RECEIVED, some))
+        stored: dict[str, dt.datetime] = dict(self._pairs(_RECEIVED, some))
+        came: dict[str, dt.datetime] = dict(self._pairs(_CAME, some))
         holds: dict[str, int] = {}
         for statement in (_HOLDS_ON_CASES, _HOLDS_ON_ACCOUNTS):
             for case_id, number in self._pairs(statement, some):
@@ -116,7 +133,7 @@ class SqlRetentionStore:
         return [
             _facts_of(
                 row,
-                received.get(row.case_id),
+                _received(row, stored.get(row.case_id), came.get(row.case_id)),
                 holds.get(row.case_id, 0),
                 about.get(row.case_id, ()),
             )
@@ -127,6 +144,13 @@ class SqlRetentionStore:
         self, statement: sa.Select[Any], some: Mapping[str, Any]
     ) -> Sequence[tuple[str, Any]]:
         return [(row[0], row[1]) for row in self._connection.execute(statement, some)]
+
+
+def _received(row: Any, stored: dt.datetime | None, came: dt.datetime | None) -> dt.datetime | None:
+    """When a case's bytes, or anything else that is sealed to its key, last came."""
+    if stored is None and row.purged is not None and row.updated <= row.purged:
+        return None
+    return max(at for at in (row.opened, stored, came) if at is not None)
 
 
 def _facts_of(
