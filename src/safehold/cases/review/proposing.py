@@ -190,10 +190,10 @@ class Proposing:
                 raise ProposalError
             self._check_undo(transaction, reading)
             more["decision"] = stands.decision_id
+        elif kind is ProposalKind.PURGE:  # without evidence, of what was said of persons
+            self._purging.check(transaction, reading, details)
         elif not reading.evidence:
             raise ProposalDetailsError("There is no evidence of this case.")
-        elif kind is ProposalKind.PURGE:
-            self._purging.check(transaction, reading, details)
         return more
 
     def _check_clearing(
