@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import random
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from safehold.accounts.model import Service
 from safehold.cases.destruction import Destruction
 from safehold.cases.destruction import Ground as Why
 from safehold.cases.model import StatementKind
@@ -90,6 +92,31 @@ def test_histories_are_those_of_the_plain_count(records: Any, seed: int) -> None
             assert histories == _read(plain, window)
             found += len(histories)
     assert found > 50
+
+
+def test_trials_count_in_no_figure_but_their_own(records: Any) -> None:
+    trial, at = ServiceId("trial"), T0 + HOUR
+    for there in (MemoryRecords(), records):
+        with there.write() as transaction:
+            transaction.accounts.add_service(Service(trial, "trial", T0, demo=True))
+            for n, service in ((1, OTHER), (2, trial)):
+                made = case(n, opened=at, service_id=service)
+                transaction.cases.add(made)
+                transaction.reports.add(_report(n, made, ReportState.FILED, at))
+                transaction.reviews.add_hold(
+                    LegalHold(
+                        HoldId(f"hold{n}"), service, made.case_id, None, "ref", UserId("ann"), at
+                    )
+                )
+                asked = _destruction(f"d{n}", Why.AUTHORITY, at)
+                transaction.destructions.add(replace(asked, service_id=service))
+        for wanted in (None, trial):
+            window = Window(T0, T0 + DAY, wanted)
+            [found] = _read(there, window)
+            of_trial = [(AuthorityCode.NCA, at)]
+            assert list(found.filed) == (of_trial if wanted else [(AuthorityCode.NCMEC, at)])
+            with there.read() as transaction:
+                assert transaction.transparency.orders(window) == Orders(1, 1)
 
 
 def test_what_authorities_asked_for(records: Any) -> None:

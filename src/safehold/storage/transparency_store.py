@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from safehold.cases.destruction import Ground
 from safehold.cases.model import StatementKind
 from safehold.reporting.model import ReportState
+from safehold.storage.schema_accounts import services
 from safehold.storage.schema_cases import cases, decisions, statements
 from safehold.storage.schema_destructions import destructions
 from safehold.storage.schema_reports import reports
@@ -24,6 +25,12 @@ _BATCH = 500
 _since = sa.bindparam("since", type_=cases.c.opened.type)
 _until = sa.bindparam("until", type_=cases.c.opened.type)
 _service = sa.bindparam("service", type_=sa.Text)
+
+
+def _of_service(column: sa.ColumnElement[str]) -> sa.ColumnElement[bool]:
+    """Of the service that was asked for; of all but trials where none was."""
+    trials = sa.select(services.c.service_id).where(services.c.demo)
+    return sa.or_(column == _service, sa.and_(_service.is_(None), column.not_in(trials)))
 
 
 def _within(moment: sa.ColumnElement[dt.datetime]) -> sa.ColumnElement[bool]:
@@ -47,7 +54,7 @@ _CASES = (
     .join(_TOUCHED, _TOUCHED.c.case_id == cases.c.case_id)
     .where(
         cases.c.canary == sa.false(),
-        sa.or_(_service.is_(None), cases.c.service_id == _service),
+        _of_service(cases.c.service_id),
     )
     .order_by(cases.c.case_id)
 )
@@ -79,7 +86,7 @@ _HOLDS = (
     .select_from(legal_holds)
     .where(
         _within(legal_holds.c.set_at),
-        sa.or_(_service.is_(None), legal_holds.c.service_id == _service),
+        _of_service(legal_holds.c.service_id),
     )
 )
 _DESTRUCTIONS = (
@@ -88,7 +95,7 @@ _DESTRUCTIONS = (
     .where(
         destructions.c.ground == Ground.AUTHORITY.value,
         _within(destructions.c.begun),
-        sa.or_(_service.is_(None), destructions.c.service_id == _service),
+        _of_service(destructions.c.service_id),
     )
 )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from safehold.cases.destruction import Ground
 from safehold.cases.model import Case, CaseFilter, StatementKind
+from safehold.ids import ServiceId
 from safehold.reporting.model import ReportState
 from safehold.transparency.model import History, Orders, Window
 from safehold.transparency.reading import PERSON, POLICY, Parts, history
@@ -26,7 +27,7 @@ class MemoryTransparency:
     def histories(self, window: Window) -> Iterator[History]:
         """See `TransparencyStore.histories`."""
         for case in self._transaction.cases.list(CaseFilter(limit=_ALL)):
-            if window.service_id not in (None, case.service_id):
+            if not self._is_of(window, case.service_id):
                 continue
             parts = self._parts(case)
             moments = [case.opened, *parts.flags, *parts.appeals]
@@ -40,16 +41,23 @@ class MemoryTransparency:
         held = [
             hold
             for hold in self._transaction.reviews.holds(standing=False)
-            if window.holds(hold.set_at) and window.service_id in (None, hold.service_id)
+            if window.holds(hold.set_at) and self._is_of(window, hold.service_id)
         ]
         destroyed = [
             one
             for one in self._transaction.destructions.newest(_ALL)
             if one.ground is Ground.AUTHORITY
             and window.holds(one.begun)
-            and window.service_id in (None, one.service_id)
+            and self._is_of(window, one.service_id)
         ]
         return Orders(len(held), len(destroyed))
+
+    def _is_of(self, window: Window, service_id: ServiceId) -> bool:
+        """Whether it is of the service that was asked for, or no trial's where none was."""
+        if window.service_id is not None:
+            return window.service_id == service_id
+        service = self._transaction.accounts.service(service_id)
+        return service is None or not service.demo
 
     def _parts(self, case: Case) -> Parts:
         parts = Parts(case.opened, case.surface, case.verdict.value)

@@ -73,7 +73,7 @@ class Orders:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """From a moment on, and before another; of one service, or of all."""
+    """From a moment on, and before another; of one service, or of all but trials (`demo`)."""
 
     since: dt.datetime
     until: dt.datetime
