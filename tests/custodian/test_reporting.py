@@ -46,6 +46,7 @@ from safehold.reporting.model import (
 )
 from safehold.reporting.options import CybertipOptions
 from safehold.testing.cybertip_simulator import Simulator
+from safehold.users.roles import Role
 from tests.custodian.reported import NOW, Reported, reported
 from tests.custodian.serving import serving, short_folder
 
@@ -216,6 +217,60 @@ def test_a_case_that_was_undone_stops_it(
     assert (sent.state, sent.trouble) == ("needs_person", Trouble.EVIDENCE.value)
     assert not simulator.finished
     assert house.kinds()[-1] == "report.needs_person"
+
+
+def test_a_case_that_was_destroyed_stops_it(
+    house: Reported, custodian: LocalCustodian, simulator: Simulator
+) -> None:
+    """An authority may ask for it at any time; the documents go with the case's key."""
+    case = house.case()
+    report = house.approved(custodian, house.begin(case))
+    assert house.send(custodian, report, 2)[-1].state == "sending"
+    with house.runtime.records.write() as transaction:
+        transaction.cases.remove_evidence(case.case_id)
+        transaction.cases.update(dataclasses.replace(case, purged=NOW))
+    house.runtime.keys.delete(case.key_name)
+    [sent] = house.send(custodian, report)
+    assert (sent.state, sent.trouble) == ("needs_person", Trouble.EVIDENCE.value)
+    assert not simulator.finished
+
+
+@pytest.mark.parametrize("who", ["officer", "approver"])
+@pytest.mark.parametrize("how", ["disabled", "roles"])
+def test_both_must_still_be_who_they_were_when_it_is_begun(
+    house: Reported, custodian: LocalCustodian, simulator: Simulator, who: str, how: str
+) -> None:
+    report = house.approved(custodian, house.begin(house.case()))
+    changes = {"disabled": NOW} if how == "disabled" else {"roles": frozenset({Role.REVIEWER})}
+    person = house.people[who]
+    for there in (dataclasses.replace(person, **changes), person):
+        with house.runtime.records.write() as transaction:
+            transaction.users.update(there)
+        if there is not person:
+            with pytest.raises(SendRefusedError):
+                house.send(custodian, report)
+            assert not simulator.reports
+    assert house.send(custodian, report, 1)[0].more
+    # What is begun is brought to its end.
+    with house.runtime.records.write() as transaction:
+        transaction.users.update(dataclasses.replace(person, **changes))
+    assert house.send(custodian, report)[-1].state == "filed"
+
+
+def test_a_file_that_was_viewed_since_it_was_fixed_is_not_said_to_be_unseen(
+    house: Reported, custodian: LocalCustodian, simulator: Simulator
+) -> None:
+    case = house.case()
+    report = house.approved(custodian, house.begin(case))
+    house.look(case)
+    [sent] = house.send(custodian, report)
+    assert (sent.state, sent.more, sent.code) == ("draft", False, "report_changed")
+    assert not simulator.reports
+    assert house.kinds()[-1] == "report.sent_back"
+    again = house.approved(custodian, report)
+    assert house.send(custodian, again)[-1].state == "filed"
+    [finished] = simulator.finished.values()
+    assert b"<fileViewedByEsp>true<" in finished.files[0].details_xml
 
 
 def test_evidence_that_is_not_what_it_was_is_not_sent(

@@ -31,13 +31,31 @@ def check_report(transaction: ReportTransaction, report: Report) -> None:
     Raises:
         SendRefusedError: it is not so.
     """
-    first, second = report.prepared_by, report.approved_by
-    if report.state not in _AGREED or first is None or second is None or first == second:
+    if report.state not in _AGREED:
         raise SendRefusedError
-    if not (
-        _may(transaction, first, Permission.REPORTS_PREPARE)
-        and _may(transaction, second, Permission.REPORTS_APPROVE)
+    check_two(transaction, report)
+    first, second = report.prepared_by, report.approved_by
+    if (
+        first is None
+        or second is None
+        or not _may(transaction, first, Permission.REPORTS_PREPARE)
+        or not _may(transaction, second, Permission.REPORTS_APPROVE)
     ):
+        raise SendRefusedError
+
+
+def check_two(transaction: ReportTransaction, report: Report) -> None:
+    """That two people whom the house knows have agreed to a report's documents, by the log.
+
+    Whether they still may is not asked: what is begun to be sent is brought to its end.
+
+    Raises:
+        SendRefusedError: it is not so.
+    """
+    first, second = report.prepared_by, report.approved_by
+    if first is None or second is None or first == second:
+        raise SendRefusedError
+    if None in (transaction.users.user(first), transaction.users.user(second)):
         raise SendRefusedError
     digest = report.digest.hex()
     about = [

@@ -35,7 +35,7 @@ from safehold.custodian.opening import Opening
 from safehold.ids import CaseId, ReportId
 from safehold.policy.surfaces import Surfaces
 from safehold.reporting import documents
-from safehold.reporting.documents import Draft
+from safehold.reporting.documents import Document, Draft
 from safehold.reporting.facts import FactFile, FactOccurrence, FilingDetails, FilingFacts
 from safehold.reporting.model import (
     AuthorityCode,
@@ -141,6 +141,26 @@ class Collector:
             raise ReportChangedError("The documents of the report are not those that were fixed.")
         return draft
 
+    def tells_views(
+        self, transaction: ReportTransaction, report: Report, told: Iterable[Document]
+    ) -> bool:
+        """Whether fixed documents say of each file what the views say now (rule 2).
+
+        Raises as `facts` does, and `XmlError` where a document is none.
+        """
+        from safehold.reporting.cybertip.calling import file_document, named
+        from safehold.reporting.cybertip.xml import parse
+
+        fixed = tuple(told)
+        for number, file in enumerate(report.files):
+            reading = _Reading(transaction, _case(transaction, file.case_id))
+            item = reading.named(file)
+            seen = item is not None and reading.has_seen(item)
+            said = parse(named(fixed, file_document(number))).findtext("fileViewedByEsp")
+            if said != ("true" if seen else "false"):
+                return False
+        return True
+
     def manifest(self, key_name: str, evidence: Evidence) -> Mapping[str, Any]:
         """What was known of evidence when it was stored. Raises `DamagedError`."""
         return _object(self._parts.opening.unseal(key_name, evidence.sealed_manifest))
@@ -180,7 +200,7 @@ class Collector:
             size=item.size,
             manifest=self.manifest(reading.case.key_name, item),
             occurrences=tuple(self._occurrence(reading, one) for one in found),
-            viewed=any(was_viewed(view, item, reading.events) for view in reading.views),
+            viewed=reading.has_seen(item),
             classification=str(details.get("classification", "")),
             annotations=frozenset(str(one) for one in details.get("annotations", ())),
             matches=rules.distinct_matches(reading.decisions),
@@ -222,6 +242,10 @@ class _Reading:
         """A file of a report, where it is this case's."""
         found = (one for one in self.evidence if one.evidence_id == named.evidence_id)
         return next(found, None)
+
+    def has_seen(self, item: Evidence) -> bool:
+        """Whether somebody has viewed the whole of a file."""
+        return any(was_viewed(view, item, self.events) for view in self.views)
 
 
 def was_viewed(view: View, evidence: Evidence, events: Iterable[Event]) -> bool:

@@ -8,8 +8,9 @@ The rules, each checked against the records here, whoever asks:
    It is complete, keeps to the schema in use, and every file of it is of a confirmed case.
 3. Sent is only what two people who exist, and are not one, have agreed to: the digest of the
    documents is that of the report and that of the last two events about it in the audit log:
-   the one fixed it, then the other approved it, and it was not sent back since. It goes to the
-   one environment that follows from its service, now as when it was begun.
+   the one fixed it, then the other approved it, and it was not sent back since. When it is begun
+   both still may, and whether each file was viewed is still as it says: else it goes back to be
+   prepared anew. It goes to the one environment that follows from its service, now as then.
 4. A file is opened only after the event `report.file_opened`, and sent only whole and as it was
    stored: MD5 and SHA-256 of the bytes that go out are those of its manifest, or the call is
    broken off before its end.
@@ -30,6 +31,7 @@ from typing import Any
 from safehold.audit.model import Detail, EventDraft
 from safehold.cases.model import CaseState, Evidence
 from safehold.clock import Clock
+from safehold.custodian import agreed
 from safehold.custodian.asking import SYSTEM, case_of, check_may, report_of, user_of
 from safehold.custodian.collecting import Collector
 from safehold.custodian.interface import Access, Composed, RequestError, SendRefusedError, Sent
@@ -63,7 +65,6 @@ from safehold.vault.sealing import DamagedError, Writer, seal
 
 READ = "report.read"
 FIXED = "report.fixed"
-APPROVED = "report.approved"
 SENT_BACK = "report.sent_back"
 FILE_OPENED = "report.file_opened"
 NEEDS_PERSON = "report.needs_person"
@@ -197,10 +198,17 @@ class Reporting:
                 if not alone:
                     state, trouble = report.state.value, report.trouble.value
                     return Sent(state, trouble, False, BUSY_SECONDS, "custodian_busy")
-                draft = self._agreed(transaction, report)
-                confirmed = _are_confirmed(transaction, report)
-            if not confirmed:
+                self._check_sendable(transaction, report)
+                draft, is_true = None, True
+                if _are_confirmed(transaction, report):  # Else what it says may be destroyed.
+                    draft = self._agreed(transaction, report)
+                    if report.state is ReportState.APPROVED:
+                        told = draft.documents
+                        is_true = self._parts.collector.tells_views(transaction, report, told)
+            if draft is None:
                 return self._stop(report)
+            if not is_true:
+                return self._send_back(report)
             filing = Filing(self._filing_parts(report))
             made = filing.step(report.report_id, draft.documents)
         return Sent(made.state.value, made.trouble.value, made.more, made.wait_seconds, made.code)
@@ -228,8 +236,7 @@ class Reporting:
         facts = self._parts.collector.facts(transaction, report)
         return AUTHORITIES[report.authority].draft(facts, details, self._parts.house)
 
-    def _agreed(self, transaction: ReportTransaction, report: Report) -> Draft:
-        """The documents that two people have agreed to (rule 3)."""
+    def _check_sendable(self, transaction: ReportTransaction, report: Report) -> None:
         by_machine = report.environment is not Environment.FORM
         if report.state not in _SENDABLE or not by_machine:
             raise SendRefusedError("The report is not one that is to be sent now.")
@@ -239,15 +246,29 @@ class Reporting:
         right = environment_of(report.authority, service, self._parts.cybertip)
         if right is not report.environment:
             raise ReportEnvironmentError
-        first, second = report.prepared_by, report.approved_by
-        if first is None or second is None or first == second:
-            raise SendRefusedError
-        if None in (transaction.users.user(first), transaction.users.user(second)):
-            raise SendRefusedError
+
+    def _agreed(self, transaction: ReportTransaction, report: Report) -> Draft:
+        """The documents that two people have agreed to (rule 3)."""
         draft = self._parts.collector.documents(transaction, report)
-        if not _is_logged(transaction, report):
-            raise SendRefusedError
+        if report.state is ReportState.APPROVED:
+            agreed.check_report(transaction, report)
+        else:
+            agreed.check_two(transaction, report)
         return draft
+
+    def _send_back(self, report: Report) -> Sent:
+        """Somebody has viewed a file since it was fixed: it would say what is not so."""
+        with self._parts.records.write() as transaction:
+            transaction.audit.lock()
+            found = transaction.reports.find(report.report_id, lock=True)
+            if found is None:
+                raise UnknownReportError
+            if found != report:
+                raise ReportStateError
+            draft = workflow.send_back(found, self._parts.clock.now())
+            transaction.reports.update(draft)
+            transaction.audit.append([self._event(SENT_BACK, found, SYSTEM)])
+        return Sent(draft.state.value, draft.trouble.value, False, code=ReportChangedError.code)
 
     def _stop(self, report: Report) -> Sent:
         """A case of its files is not confirmed any more: nothing more of it is sent."""
@@ -329,31 +350,16 @@ class Reporting:
 
 
 def _are_confirmed(transaction: ReportTransaction, report: Report) -> bool:
-    """Whether the report's case, and those of all its files, are confirmed and there."""
-    named = {report.case_id, *(file.case_id for file in report.files)}
-    cases = [transaction.cases.find(case_id) for case_id in named]
-    return bool(report.files) and all(
-        case is not None
-        and case.state is CaseState.CONFIRMED
-        and not case.canary
-        and transaction.cases.evidence(case.case_id)
-        for case in cases
-    )
-
-
-def _is_logged(transaction: ReportTransaction, report: Report) -> bool:
-    """Whether the log says that these two people agreed to these documents, and last of all."""
-    about = [
-        (event.draft.kind, event.draft.actor, event.draft.data.get("digest", ""))
-        for event in transaction.audit.events_of(report.case_id)
-        if event.draft.data.get("report") == report.report_id
-        and event.draft.kind in (FIXED, APPROVED, SENT_BACK)
-    ]
-    digest = report.digest.hex()
-    return about[-2:] == [
-        (FIXED, f"user:{report.prepared_by}", digest),
-        (APPROVED, f"user:{report.approved_by}", digest),
-    ]
+    """Whether the report's case, and those of all its files, are confirmed, and the files there."""
+    for case_id in {report.case_id, *(file.case_id for file in report.files)}:
+        case = transaction.cases.find(case_id)
+        there = {one.evidence_id for one in transaction.cases.evidence(case_id)}
+        named = {one.evidence_id for one in report.files if one.case_id == case_id}
+        if case is None or case.state is not CaseState.CONFIRMED or case.canary:
+            return False
+        if not named <= there:
+            return False
+    return bool(report.files)
 
 
 class _Hashed:
