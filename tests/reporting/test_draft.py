@@ -55,6 +55,18 @@ def test_unknown_people_are_not_made_one() -> None:
     assert "198.51.100.9" in " ".join(values(one, "additionalInfo", "file-1.xml"))
 
 
+@pytest.mark.parametrize(
+    "given",
+    [{"uploader": "u" * 256}, {"device_type": " ", "device_id": "7"}, {"device_id": "  "}],
+)
+def test_what_a_caller_may_say_keeps_no_report_from_being_fixed(given: dict[str, str]) -> None:
+    """An officer cannot mend what a service has said."""
+    one = made(filing(file(1, occurrence(1, **given))))
+    assert one.is_complete, one.findings
+    for text in filter(str.strip, given.values()):
+        assert text in text_of(one, "report.xml") or text == "7"
+
+
 def test_every_address_port_and_moment_is_told_once() -> None:
     found = (
         occurrence(1),

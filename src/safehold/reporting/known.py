@@ -161,7 +161,8 @@ def connection_of(occurrence: FactOccurrence) -> Connection | None:
 def device_of(occurrence: FactOccurrence) -> Device | None:
     """The device of an occurrence, or None where its id or its kind is not known."""
     kind, value = text_of(occurrence, "device_type"), text_of(occurrence, "device_id")
-    return Device(kind, value, uploaded(occurrence)) if kind and value else None
+    said = kind.strip() and value.strip()  # No authority takes an id of spaces.
+    return Device(kind, value, uploaded(occurrence)) if said else None
 
 
 def by_time(occurrences: Iterable[FactOccurrence]) -> tuple[FactOccurrence, ...]:

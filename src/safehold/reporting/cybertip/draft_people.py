@@ -25,6 +25,9 @@ from safehold.reporting.options import ReporterOptions
 _NUMBER = re.compile("[0-9]{1,18}")
 """What fits the schema's `xs:long`."""
 
+_LONGEST_IDENTIFIER = 255
+"""Callers may give one more; a longer one is told in words, since it cannot be mended by anybody."""
+
 _NOTIFIED = {"yes": True, "no": False}
 
 
@@ -55,7 +58,9 @@ def person(facts: FilingFacts, details: FilingDetails) -> PersonOrUserReported |
     found = known.person(facts, details)
     if found is None:
         return None
-    identifier, *others = found.uploaders or (None,)
+    short = tuple(one for one in found.uploaders if len(one) <= _LONGEST_IDENTIFIER)
+    identifier = short[0] if short else None
+    others = tuple(one for one in found.uploaders if one != identifier)
     name, *names = found.screen_names or (None,)
     temporarily, permanently = _disabled(details)
     return PersonOrUserReported(
@@ -76,7 +81,7 @@ def person(facts: FilingFacts, details: FilingDetails) -> PersonOrUserReported |
         prior_ct_reports=_numbers(facts),
         account_temporarily_disabled=temporarily,
         account_permanently_disabled=permanently,
-        additional_info=_more(found.words, tuple(filter(None, others))),
+        additional_info=_more(found.words, others),
     )
 
 
