@@ -32,6 +32,7 @@ from safehold.reporting.options import CybertipOptions, ReportingOptions
 from safehold.reporting.parts import ReportParts
 from safehold.reporting.reported import is_reported
 from safehold.reporting.service import NotReportableError, ReportExistsError, ReportService
+from safehold.reporting.standing import standing
 from safehold.reporting.workflow import Resolution
 from safehold.testing.blob_store import MemoryBlobs
 from safehold.testing.records import MemoryRecords
@@ -370,6 +371,21 @@ def test_cases_to_report(desk: Desk) -> None:
     desk.begin()
     assert [one.case_id for one in desk.reports.to_report(9)] == ["case000002", "case000007"]
     assert len(desk.reports.to_report(1)) == 1
+
+
+@pytest.mark.parametrize("state", list(ReportState))
+def test_a_report_that_does_not_go_on_is_told_of(desk: Desk, state: ReportState) -> None:
+    """Whoever began one and forgot it has taken its case out of those without a report."""
+    begun = desk.keep(replace(desk.begin(), state=state, updated=NOW))
+
+    def stuck(hours: float) -> tuple[ReportId, ...]:
+        now = NOW + dt.timedelta(hours=hours)
+        with desk.records.read() as transaction:
+            return standing(transaction, desk.options, desk.cybertip, (), now).stuck
+
+    over = state in (ReportState.FILED, ReportState.ABANDONED)
+    assert stuck(23.9) == ()
+    assert stuck(24.1) == (() if over else (begun.report_id,))
 
 
 def test_what_is_due_is_what_is_open_then_the_longest_due(desk: Desk) -> None:

@@ -14,7 +14,9 @@ from safehold.reporting.options import CybertipOptions, ReportingOptions
 from safehold.reporting.records import ReportTransaction
 
 _MOST = 500
-"""So many reports that need a person are looked at."""
+"""So many reports that are not over are looked at."""
+
+_NOT_OVER = frozenset(ReportState) - {ReportState.FILED, ReportState.ABANDONED}
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +27,8 @@ class Standing:
         missing: codes of what is missing so that nobody can be reported to; empty where somebody
             can be; None where the custodian must be asked and cannot be.
         unreported: confirmed cases that no report is about for `reporting.alarm_hours`.
-        stuck: reports that have needed a person for as long.
+        stuck: reports that are not over and have not gone on for as long. Each keeps its case from
+            being counted above, so that a draft that is forgotten must show here.
     """
 
     missing: tuple[str, ...] | None
@@ -50,7 +53,7 @@ def standing(
         now: the present moment.
     """
     before = now - dt.timedelta(hours=options.alarm_hours)
-    wanted = ReportFilter(states=frozenset({ReportState.NEEDS_PERSON}), limit=_MOST)
+    wanted = ReportFilter(states=_NOT_OVER, limit=_MOST)
     stuck = [one.report_id for one in transaction.reports.list(wanted) if one.updated <= before]
     missing: tuple[str, ...] | None = can_report(options, cybertip, environments or ())
     if environments is None and missing and NO_PRODUCTION in missing:
