@@ -21,6 +21,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from safehold.testing.console_site import Site, running_site
 from safehold.testing.console_tour import OUTSIDE, Stop, tour
+from safehold.testing.cybertip_simulator import Simulator
 
 FORMS: dict[str, dict[str, Any]] = {
     "light": {"viewport": {"width": 1280, "height": 900}, "color_scheme": "light"},
@@ -45,7 +46,10 @@ def main() -> int:
     arguments = ["--no-sandbox"] if os.getuid() == 0 else []
     with (
         tempfile.TemporaryDirectory(prefix="safehold-") as folder,
-        running_site(Path(folder) / "home", dt.datetime.now(dt.UTC), demo=True) as site,
+        Simulator() as simulator,
+        running_site(
+            Path(folder) / "home", dt.datetime.now(dt.UTC), demo=True, simulator=simulator
+        ) as site,
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=path, args=arguments)

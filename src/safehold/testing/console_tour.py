@@ -136,6 +136,7 @@ def tour(site: Site) -> dict[str, Sequence[Stop]]:
             Stop("audit-event", f"/audit/events/{last}"),
             Stop("checkpoints", "/audit/checkpoints"),
             Stop("figures", "/figures"),
+            Stop("transparency", "/transparency"),
             *keeping,
             Stop("lists", "/lists"),
             Stop("health", "/health"),
