@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from safehold.cases.destruction import Destruction
 from safehold.ids import CaseId, DestructionId
@@ -27,8 +27,15 @@ class MemoryDestructions:
 
     def update(self, destruction: Destruction) -> None:
         """Write what can change of a destruction."""
-        if destruction.destruction_id in self.rows:
-            self.rows[destruction.destruction_id] = destruction
+        there = self.rows.get(destruction.destruction_id)
+        if there is not None:
+            self.rows[destruction.destruction_id] = replace(
+                there,
+                destroyed=destruction.destroyed,
+                copies_until=destruction.copies_until,
+                statement=destruction.statement,
+                signature=destruction.signature,
+            )
 
     def find(self, destruction_id: DestructionId, *, lock: bool = False) -> Destruction | None:
         """One destruction."""
