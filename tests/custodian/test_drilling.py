@@ -53,7 +53,7 @@ class Backup:
     def drill(self, folder: Path, now: dt.datetime = NOW, *, opening: bool = True) -> Drilled:
         """Put it back, and look."""
         home = folder / "restored"
-        restore(self.first, self.second, home)
+        restore(self.first, self.second, home, check=False)
         there = Restored(Home(home), read_manifest(self.first), read_key_manifest(self.second))
         identities = [self.house.identity] if opening else []
         return Drill(there, DrillOptions(identities, LIFE), now).run()
@@ -145,6 +145,10 @@ def lose_key(backup: Backup) -> None:
     first_object(backup.second, "keys").unlink()
 
 
+def no_database(backup: Backup) -> None:
+    (backup.first / "safehold.db").write_bytes(b"rubbish" * 1_000)
+
+
 def swap_key(backup: Backup) -> None:
     first_object(backup.second, "keys").write_bytes(b"age-encryption.org/v1\nrubbish")
 
@@ -165,6 +169,7 @@ def another_signing_key(backup: Backup) -> None:
         (lose_object, ["missing"]),
         (lose_key, ["key_missing"]),
         (swap_key, ["key_unopened"]),
+        (no_database, ["database_altered", "database_damaged"]),
         (lose_public_key, ["checkpoint_key", "checkpoint_public_key"]),
         (another_signing_key, ["checkpoint_key"]),
     ],
@@ -196,8 +201,10 @@ def test_a_rewritten_log_shows(backup: Backup, tmp_path: Path) -> None:
         assert changed.rowcount == 1
         database.commit()
     with pytest.raises(BackupError):
-        copy.drill(tmp_path)
-    shutil.rmtree(tmp_path / "restored")
+        restore(copy.first, copy.second, tmp_path / "refused")
+    first = tmp_path / "first-time"
+    first.mkdir()
+    assert codes(copy.drill(first)) == ["audit_altered", "database_altered"]
     # Who can write to the database can write to the manifest, and not sign.
     manifest = json.loads((copy.first / "backup.json").read_bytes())
     manifest["database_sha256"] = sha256_of(copy.first / "safehold.db")

@@ -146,7 +146,7 @@ def drill_backup(
     with tempfile.TemporaryDirectory(prefix="safehold-drill-", dir=scratch) as name:
         target = Path(name) / "home"
         with _progress("objects and keys", hidden=as_json) as advance:
-            restore(folder, keys, target, advance)
+            restore(folder, keys, target, advance, check=False)
             restored = Restored(Home(target), manifest, key_manifest)
             drilled = Drill(restored, options, SystemClock().now(), advance).run()
     _tell(drilled, opened=bool(options.identities), as_json=as_json)

@@ -4,6 +4,7 @@ What is looked at is a restored home in a folder of its own: no setting, no envi
 other home is asked, so nothing of the house in use is touched. Objects are decrypted to nowhere,
 and only where officers' identities are given. What is wrong has a code:
 
+    database_altered                      it is not the one that was written
     database_damaged, database_version    it does not open, or is not at its migration
     audit_KIND, checkpoint_public_key     the log or a signature is wrong (`audit.verify`)
     missing, size_differs, altered, unreadable, key_missing    as `vault.verify` has them
@@ -27,6 +28,7 @@ from safehold.custodian.opening import CaseOpener
 from safehold.custodian.signing import PUBLIC_FILE, CheckpointSigner, last_signed
 from safehold.errors import SafeholdError
 from safehold.runtime.home import Home
+from safehold.storage.backup.files import sha256_of
 from safehold.storage.backup.making import Sealed, key_names, sealed_items
 from safehold.storage.backup.manifests import KeyManifest, Manifest
 from safehold.storage.engine import DatabaseError, sqlite_engine
@@ -135,8 +137,10 @@ class Drill:
         """All that there is to see. Raises `VaultError` where a folder cannot be read at all."""
         self._age()
         try:
+            if sha256_of(self._restored.home.database) != self._restored.manifest.database_sha256:
+                self._seen.found("database_altered")
             engine = sqlite_engine(self._restored.home.database)
-        except DatabaseError:
+        except (DatabaseError, OSError):
             self._seen.found("database_damaged")
             return self._seen
         try:

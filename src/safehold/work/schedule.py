@@ -16,6 +16,7 @@ doing it twice does no harm, and looks first whether it was done.
 - deadlines, review, forget: what is expired, ended or forgotten already is not found again;
 - checkpoint: nothing is signed where a checkpoint of this end of the log is there;
 - watch: the outbox leaves out an alarm that was written in the same period;
+- retention: each case is looked at anew under its lock, and a record is signed once;
 - reports: a report's journal says what was begun, and only the custodian makes calls;
 - canary: a server whose last canary is young is passed over; two that overlap take other bytes.
 """

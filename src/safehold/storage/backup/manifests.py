@@ -11,9 +11,9 @@
 The halves belong in two places. Whoever has the first alone can open nothing, and a key that is
 shredded is gone once the last second half with it is. So second halves are short-lived.
 
-Small files are copied first, then the database. What it names is written before the row that names it, so it is
-there afterwards; what was destroyed meanwhile is noted as gone. Files have mode 0600 and are on
-the disk before the manifest is.
+Small files are copied first, then the database. What it names is written before the row that
+names it, so it is there afterwards; what was destroyed meanwhile is noted as gone. Files have
+mode 0600 and are on the disk before the manifest is.
 """
 
 from __future__ import annotations
