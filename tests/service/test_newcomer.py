@@ -51,7 +51,7 @@ def test_init_then_serve(tmp_path: Path) -> None:
     assert again.code == USAGE
     assert "already" in again.err
     with serving(house) as server:
-        assert "no_required_lists" in server.ready().json["notes"]
+        assert {"no_required_lists", "reporting_unready"} <= set(server.ready().json["notes"])
         assert server.screen(BLOCKED, key="first").status == 200
 
 

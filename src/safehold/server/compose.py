@@ -18,7 +18,10 @@ from safehold.fleet.model import CanaryResult, Server
 from safehold.ids import ListName, ServerId, ServiceId
 from safehold.intake.model import Answer
 from safehold.outbound.client import Outbound
+from safehold.outbox.model import AlarmCode
 from safehold.policy.model import Verdict
+from safehold.reporting.environment import can_report
+from safehold.reporting.model import Environment
 from safehold.runtime.log import Log, json_log
 from safehold.runtime.service import ServiceRuntime
 from safehold.server.ports import Door, ServerParts
@@ -85,11 +88,21 @@ def server_parts(runtime: ServiceRuntime, log: Log | None = None) -> ServerParts
         classifiers=classifiers,
         canary_list=ListName(CANARY_SERVICE),
         checks=_checks(runtime),
+        notes=_notes(runtime),
         clock=runtime.clock,
         ids=runtime.ids,
         log=log or json_log(sys.stdout),
         software=__version__,
     )
+
+
+def _notes(runtime: ServiceRuntime) -> tuple[str, ...]:
+    """What an operator may want to know from the settings alone."""
+    settings = runtime.settings
+    # Whether the custodian has the password too, its alarm and the page of health say.
+    named = (Environment.PRODUCTION.value,) if settings.cybertip.username else ()
+    missing = can_report(settings.reporting, settings.cybertip, named)
+    return (AlarmCode.REPORTING_UNREADY.value,) if missing else ()
 
 
 def _checks(runtime: ServiceRuntime) -> dict[str, Callable[[], bool]]:
