@@ -369,7 +369,12 @@ def test_cases_to_report(desk: Desk) -> None:
     # Of one that was confirmed this very moment too.
     desk.add(7, updated=NOW)
     desk.begin()
-    assert [one.case_id for one in desk.reports.to_report(9)] == ["case000002", "case000007"]
+    desk.begin(uploader=None)
+    # V brought it too, and theirs is another report.
+    everybody = ["case000001", "case000002", "case000007"]
+    assert [one.case_id for one in desk.reports.to_report(9)] == everybody
+    desk.begin(uploader=V)
+    assert [one.case_id for one in desk.reports.to_report(9)] == everybody[1:]
     assert len(desk.reports.to_report(1)) == 1
 
 

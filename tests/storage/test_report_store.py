@@ -28,7 +28,7 @@ from safehold.storage import report_store as sql
 from safehold.storage.engine import DatabaseError
 from safehold.storage.records import SqlRecords
 from tests.storage.filed import PERSON, document, file, report, step
-from tests.storage.held import HOUR, ONE, OTHER, T0, case, evidence
+from tests.storage.held import HOUR, ONE, OTHER, T0, case, decision, evidence, occurrence
 from tests.storage.reviewed import put
 
 CONFIRMED = {"state": CaseState.CONFIRMED}
@@ -224,6 +224,38 @@ def test_confirmed_cases_that_nobody_has_reported(stores: ReportRecords) -> None
         assert list(reports.unreported(T0 + 2 * HOUR, 9)) == expected[:2]
         assert reports.count_unreported(before) == 3
         assert reports.count_unreported(T0) == 0
+
+
+def test_somebody_without_a_report_and_bytes_that_come_again_and_again(
+    stores: ReportRecords,
+) -> None:
+    late = T0 + 50 * HOUR
+    first, second = (case(n, state=CaseState.CONFIRMED, updated=late) for n in (1, 2))
+    put(cast(Any, stores), first, second)
+    other = b"v" * 16
+    with stores.write() as transaction:
+        for n, of in enumerate((first, second)):
+            by_person = {"occurrence_id": None, "actor": "user:ann", "at": T0 + HOUR}
+            transaction.cases.add_decision(decision(n, of, **by_person))
+        transaction.cases.add_occurrence(occurrence(1, first, uploader=PERSON, at=T0))
+        transaction.cases.add_occurrence(occurrence(2, first, uploader=None, at=T0))
+        reports = transaction.reports
+        assert list(reports.unreported(T0 + 2 * HOUR, 9)) == [first, second]
+        assert list(reports.unreported(T0 + HOUR, 9)) == []
+        reports.add(report(1, first))
+        assert list(reports.unreported(T0 + 2 * HOUR, 9)) == [second]
+        transaction.cases.add_occurrence(occurrence(3, first, uploader=other, at=T0 + 3 * HOUR))
+        assert reports.count_unreported(T0 + 2 * HOUR) == 1
+        assert list(reports.unreported(T0 + 4 * HOUR, 9)) == [first, second]
+        given_up = report(2, first, uploader=other, state=ReportState.ABANDONED)
+        reports.add(given_up)
+        assert reports.count_unreported(T0 + 4 * HOUR) == 2
+        reports.update(dataclasses.replace(given_up, state=ReportState.DRAFT))
+        assert list(reports.unreported(T0 + 4 * HOUR, 9)) == [second]
+        # A file of a report elsewhere counts for its person alone.
+        reports.add(report(3, case(9), files=(file(2, second),)))
+        transaction.cases.add_occurrence(occurrence(4, second, uploader=other, at=T0))
+        assert list(reports.unreported(T0 + 4 * HOUR, 9)) == [second]
 
 
 def test_a_journal(stores: ReportRecords) -> None:

@@ -80,8 +80,9 @@ class ReportStore(Protocol):
     def unreported(self, before: dt.datetime, limit: int) -> Sequence[Case]:
         """Confirmed cases that no report is about; no canaries, nor what is destroyed.
 
-        Those confirmed (`updated`) before a moment, the longest first. Abandoned reports count
-        as none.
+        Also those that lack a report about somebody whose id is known: each is another report.
+        Those confirmed, and where it is about somebody brought by them, before a moment, the
+        longest unchanged first. Abandoned reports count as none.
         """
         ...
 

@@ -21,7 +21,7 @@ from safehold.reporting.model import (
 )
 from safehold.storage import case_rows
 from safehold.storage import report_rows as rows
-from safehold.storage.schema_cases import cases, evidence
+from safehold.storage.schema_cases import cases, decisions, evidence, occurrences
 from safehold.storage.schema_reports import kept_documents, report_files, report_steps, reports
 
 _BATCH = 400
@@ -88,6 +88,35 @@ _HAS_REPORT = sa.or_(
         _reports_of_case.c.state != ReportState.ABANDONED.value,
     ),
 )
+_decided = sa.exists().where(
+    decisions.c.case_id == cases.c.case_id, decisions.c.occurrence_id.is_(None)
+)
+_CONFIRMED_BEFORE = sa.or_(
+    cases.c.updated < _before,
+    # The same bytes that come up again and again change the case; the decision stays as old.
+    sa.and_(_decided, sa.not_(_decided.where(decisions.c.at >= _before))),
+)
+_people = occurrences.alias("people_of_case")
+_about = reports.alias("reports_about_them")
+_about_file = report_files.alias("files_about_them")
+_about_them = sa.and_(
+    _about.c.service_id == _people.c.service_id,
+    _about.c.uploader == _people.c.uploader,
+    _about.c.state != ReportState.ABANDONED.value,
+)
+_LACKS_SOMEBODY = sa.exists().where(
+    _people.c.case_id == cases.c.case_id,
+    _people.c.uploader.is_not(None),
+    _people.c.at < _before,
+    sa.not_(sa.exists().where(_about_them, _about.c.case_id == _people.c.case_id)),
+    sa.not_(
+        sa.exists().where(
+            _about_them,
+            _about_file.c.report_id == _about.c.report_id,
+            _about_file.c.case_id == _people.c.case_id,
+        )
+    ),
+)
 _UNREPORTED = sa.and_(
     cases.c.canary == sa.false(),
     cases.c.state == CaseState.CONFIRMED.value,
@@ -96,8 +125,8 @@ _UNREPORTED = sa.and_(
         cases.c.purged.is_(None),
         sa.exists().where(evidence.c.case_id == cases.c.case_id),
     ),
-    cases.c.updated < _before,
-    sa.not_(_HAS_REPORT),
+    _CONFIRMED_BEFORE,
+    sa.or_(sa.not_(_HAS_REPORT), _LACKS_SOMEBODY),
 )
 _SELECT_UNREPORTED = (
     sa.select(cases)

@@ -113,10 +113,20 @@ class MemoryReports:
             case
             for case in self.cases.list(CaseFilter(state=CaseState.CONFIRMED, limit=_ALL))
             if (case.purged is None or self.cases.evidence(case.case_id))
-            and case.updated < before
-            and not self._has_report(case.case_id)
+            and self._was_confirmed(case, before)
+            and (not self._has_report(case.case_id) or self._lacks_somebody(case, before))
         ]
         return sorted(found, key=lambda case: (case.updated, case.case_id))[:limit]
+
+    def _was_confirmed(self, case: Case, before: dt.datetime) -> bool:
+        made = [d.at for d in self.cases.decisions(case.case_id) if d.occurrence_id is None]
+        return case.updated < before or (bool(made) and max(made) < before)
+
+    def _lacks_somebody(self, case: Case, before: dt.datetime) -> bool:
+        found = self.cases.occurrences(case.case_id)
+        people = {one.uploader for one in found if one.at < before} - {None}
+        live = (one for one in self.of_case(case.case_id) if one.state is not ReportState.ABANDONED)
+        return not people <= {one.uploader for one in live}
 
     def _has_report(self, case_id: CaseId) -> bool:
         return any(report.state is not ReportState.ABANDONED for report in self.of_case(case_id))
