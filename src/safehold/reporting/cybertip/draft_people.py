@@ -26,7 +26,7 @@ _NUMBER = re.compile("[0-9]{1,18}")
 """What fits the schema's `xs:long`."""
 
 _LONGEST_IDENTIFIER = 255
-"""Callers may give one more; a longer one is told in words, since it cannot be mended by anybody."""
+"""Callers may give one more; a longer one is told in words, since nobody could mend it."""
 
 _NOTIFIED = {"yes": True, "no": False}
 
