@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+from typing import Any
 
 import pytest
 
@@ -14,6 +16,9 @@ from safehold.reporting.model import (
     Environment,
     Report,
     ReportState,
+    ReportStep,
+    StepKind,
+    StepPhase,
     Trouble,
 )
 from safehold.users.roles import Role
@@ -156,12 +161,27 @@ def test_a_resolution_needs_a_number_where_it_says_filed(bureau: Bureau) -> None
     assert act(browser, filed, "resolve", resolution="abandon", **SURE) == 409
 
 
+@pytest.mark.parametrize("attempt", [1, 2])
+def test_what_is_to_be_sent_anew_can_still_be_sent_back(bureau: Bureau, attempt: int) -> None:
+    """Of the new attempt nothing was sent; the steps of the old one say nothing of it."""
+    approved: dict[str, Any] = {"state": ReportState.APPROVED, "attempt": attempt}
+    report = bureau.reports.add(bureau.confirmed(), **approved)
+    moment = dt.datetime(2026, 3, 1, tzinfo=dt.UTC)
+    kind, phase = StepKind.SUBMIT, StepPhase.UNCLEAR
+    bureau.reports.journal.append(ReportStep(report.report_id, 1, 1, kind, None, phase, moment))
+    _, browser = bureau.person(OFFICER)
+    shown = browser.get(f"/reports/{report.report_id}").text
+    assert (f"/reports/{report.report_id}/send-back" in shown) is (attempt == 2)
+
+
 def test_an_acknowledgement_is_kept_before_it_counts(bureau: Bureau) -> None:
     bureau.desk.draft = form_draft()
-    form = {"environment": Environment.FORM, "authority": AuthorityCode.PHAROS}
+    form: dict[str, Any] = {"environment": Environment.FORM, "authority": AuthorityCode.PHAROS}
+    form["approved_at"] = dt.datetime(2026, 3, 1, 9, tzinfo=dt.UTC)
     report = bureau.reports.add(bureau.confirmed(), state=ReportState.APPROVED, **form)
     user, browser = bureau.person(OFFICER)
     for fields in (
+        {"reference": "P-1", "date": "2026-02-20"},  # before anybody agreed to it
         {"reference": "", "date": "2026-03-01"},
         {"reference": "P-1", "date": "2026-03-03"},  # tomorrow
         {"reference": "P-1", "date": "yesterday"},

@@ -139,12 +139,15 @@ def resolve(visit: Visit) -> Reply:
 
 def acknowledge(visit: Visit) -> Reply:
     """Type in what the authority confirmed; it is kept as a document beside the report."""
+    from safehold.reporting import workflow
+
     report = report_of(visit)
     if report.environment is not Environment.FORM or report.state is not ReportState.APPROVED:
         raise ReportStateError
     reference, at = visit.form.get("reference", "").strip(), _day(visit)
     if _REFERENCE.fullmatch(reference) is None:
         raise FormError(mark("Type in the authority's reference, on one line."))
+    workflow.acknowledge(report, reference, at, visit.now)  # Nothing is kept of what cannot be.
     told = {
         "authority": report.authority.value,
         "reference": reference,
