@@ -67,6 +67,15 @@ def test_what_a_caller_may_say_keeps_no_report_from_being_fixed(given: dict[str,
         assert text in text_of(one, "report.xml") or text == "7"
 
 
+@pytest.mark.parametrize("time", ["9999-12-31T23:59:59-14:00", "2026-11-21T08:01:03Z"])
+def test_nothing_was_uploaded_after_it_was_received(time: str) -> None:
+    one = made(filing(file(1, occurrence(1, time=time))))
+    received = T0.isoformat()
+    assert values(one, "incidentSummary/incidentDateTime") == [received]
+    assert values(one, "uploadedToEspTimestamp", "file-1.xml") == [received]
+    assert ("no_time", "") in codes(one, Level.ADVICE)
+
+
 def test_every_address_port_and_moment_is_told_once() -> None:
     found = (
         occurrence(1),

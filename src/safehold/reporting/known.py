@@ -1,8 +1,9 @@
 """What a case's contexts come to, for drafts and checklists alike. I/O-free.
 
 Rules:
-1. A moment is the caller's where it gave one with a zone, else Safehold's receipt. Which of the
-   two it is stays with it. What a scan found was stored before, so its receipt says nothing
+1. A moment is the caller's where it gave one with a zone, and not one after the receipt (by more
+   than a day, for clocks and zones that are wrong), else Safehold's receipt. Which of the two it
+   is stays with it. What a scan found was stored before, so its receipt says nothing
    about the upload.
 2. Occurrences belong to one person where all of them name the same uploader, address, profile or
    screen name. Where they do not, nothing from the contexts is said of a person: two unknown
@@ -30,6 +31,7 @@ _NAMES_A_PERSON = ("uploader", "uploader_address", "profile_url", "screen_name")
 _TIERS = frozenset({Tier.CONFIRMED, Tier.SUSPECTED, Tier.LOCAL})
 _EXACT = frozenset(EXACT_LENGTHS)
 _MAX_OFFSET = dt.timedelta(hours=14)
+_CLOCKS_DIFFER = dt.timedelta(days=1)
 
 
 class Source(enum.StrEnum):
@@ -135,7 +137,7 @@ def text_of(occurrence: FactOccurrence, name: str) -> str:
 def moment_of(occurrence: FactOccurrence) -> Moment:
     """When an occurrence was, for sorting and for the incident (rule 1)."""
     said = parse_time(text_of(occurrence, "time"))
-    if said is not None:
+    if said is not None and (said - occurrence.at) <= _CLOCKS_DIFFER:
         return Moment(said, Source.CALLER)
     return Moment(occurrence.at.astimezone(dt.UTC), Source.RECEIPT)
 

@@ -44,8 +44,8 @@ _TIMES: Mapping[Source, str] = {
     Source.OFFICER: "As stated by the reporting person.",
     Source.CALLER: "Time of upload as recorded by the service.",
     Source.RECEIPT: (
-        "Time (UTC) at which the checking software received the file; the service gave no time"
-        " of upload."
+        "Time (UTC) at which the checking software received the file; the service gave no"
+        " possible time of upload."
     ),
 }
 _SCANNED = "Time (UTC) at which a scan of stored files found it; the time of upload is not known."
