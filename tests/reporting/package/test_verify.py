@@ -11,12 +11,12 @@ import pytest
 
 from safehold.audit.chain import extend
 from safehold.audit.model import GENESIS, EventDraft
-from safehold.reporting.package import statement
+from safehold.reporting.package import judging, statement, verify
 from safehold.reporting.package.bag import RECORD_BYTES, manifest
 from safehold.reporting.package.custody import event_line
 from safehold.reporting.package.judging import Finding
 from safehold.reporting.package.statement import StatementError
-from safehold.reporting.package.verify import PackageReport, verify_stream
+from safehold.reporting.package.verify import MAX_HEADER, PackageReport, verify_stream
 from tests.audit.logs import KEY, PRIVATE, T0
 from tests.reporting.package.made import IDENTITY, ORIGINALS, bag, contents, edited, sealed
 
@@ -248,3 +248,50 @@ def test_statements() -> None:
     assert statement.is_signed(text, signature, KEY.public)
     assert not statement.is_signed(text, signature[:-1], KEY.public)
     assert not statement.is_signed(text, signature, b"short")
+
+
+class _Endless:
+    """An age file whose header has one recipient after another."""
+
+    def __init__(self, lines: int) -> None:
+        self._left = lines
+        self.read_bytes = 0
+
+    def read(self, size: int = -1, /) -> bytes:
+        if not self._left:
+            return b""
+        self._left -= 1
+        line = b"-> X25519 %s\n%s\n" % (b"A" * 43, b"A" * 43)
+        self.read_bytes += len(line)
+        return line if self.read_bytes > len(line) else b"age-encryption.org/v1\n" + line
+
+
+@pytest.mark.timeout(20)
+def test_a_header_without_end_ends() -> None:
+    endless = _Endless(20_000)
+    assert verify_stream(endless, [IDENTITY]).findings == (Finding("package_damaged"),)
+    assert endless.read_bytes < MAX_HEADER + 1_000
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("fill", [b"\n" * 900, b"\n" * 200_000, b" " * 900 + b"x"])
+def test_a_key_that_is_none_takes_no_time(fill: bytes) -> None:
+    with pytest.raises(StatementError):
+        statement.read_key_pem(b"-----BEGIN PUBLIC KEY-----" + fill + b"-----END PUBLIC KEY----")
+    spaced = statement.key_pem(KEY.public).replace(b"\n", b"\r\n")
+    assert statement.read_key_pem(spaced) == KEY.public
+
+
+def test_memory_is_bounded_for_all_members_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(judging, "MAX_KEPT", 50_000)
+    assert codes(WHOLE) == set()
+    more = {f"{FOLDER}more-{number}.txt": bytes(20_000) for number in range(3)}
+    assert "member_too_large" in codes(edited(WHOLE, lambda members: {**members, **more}))
+
+
+def test_members_are_counted_whatever_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(verify, "MAX_MEMBERS", len(names()) + 5)
+    assert codes(WHOLE) == set()
+    refused = tarfile.TarInfo(f"{FOLDER}../x").tobuf(tarfile.USTAR_FORMAT)
+    assert "tar_refused" not in codes(refused * 5 + WHOLE)
+    assert "tar_refused" in codes(refused * 6 + WHOLE)

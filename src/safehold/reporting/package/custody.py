@@ -34,6 +34,11 @@ CHECKPOINTS = "checkpoints.txt"
 MAX_LINE = 1 << 20
 """Longest line of events that is read. An event's texts are short."""
 
+MAX_EVENTS = 1_000_000
+"""More events than any package has; of further ones nothing is kept."""
+
+_MAX_SUBJECT = 128
+
 _EVENT = re.compile(
     rb'\{"event":(?P<event>\{.*"seq":(?P<seq>[1-9][0-9]{0,15}),"service":"[^"]*",'
     rb'"subject":"(?P<subject>[^"]*)"\}),'
@@ -150,7 +155,7 @@ class EventsCheck:
     def _line(self, line: bytes) -> None:
         self.count += 1
         found = _EVENT.fullmatch(line)
-        if found is None:
+        if found is None or self.count > MAX_EVENTS or len(found["subject"]) > _MAX_SUBJECT:
             self._fault("event_unreadable")
             return
         seq, said = int(found["seq"]), bytes.fromhex(found["hash"].decode("ascii"))

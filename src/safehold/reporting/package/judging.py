@@ -24,7 +24,8 @@ CUSTODY_SIGNATURE = f"{CUSTODY}statement.sig"
 CUSTODY_KEY = f"{CUSTODY}key.pub.pem"
 
 MAX_KEPT = 64 << 20
-"""Largest file that is read whole: manifests, statements, `case.json`. Others are only hashed."""
+"""Bytes of all files together that are read whole: manifests, statements, `case.json`. Others are
+only hashed."""
 
 _UNNAMED = frozenset({*TAG_MANIFESTS.values(), STATEMENT, SIGNATURE})
 """Tag files that tag manifests do not name: themselves, and what signs them."""
@@ -57,15 +58,18 @@ class Hashes:
 
 @dataclass(slots=True)
 class Keep:
-    """Keeps what is written, up to `MAX_KEPT`."""
+    """Keeps what is written, up to a limit in bytes."""
 
+    limit: int
     content: bytearray = field(default_factory=bytearray)
     is_over: bool = False
 
     def write(self, content: bytes) -> None:
         """Take the next bytes."""
-        self.is_over = self.is_over or len(self.content) + len(content) > MAX_KEPT
-        if not self.is_over:
+        self.is_over = self.is_over or len(self.content) + len(content) > self.limit
+        if self.is_over:
+            self.content.clear()
+        else:
             self.content += content
 
 
@@ -79,6 +83,7 @@ class Read:
         kept: content of small members.
         events: the check of `events.jsonl`.
         findings: what was wrong on the way.
+        left: bytes that may still be kept.
     """
 
     folders: set[str] = field(default_factory=set)
@@ -87,6 +92,7 @@ class Read:
     kept: dict[str, bytes] = field(default_factory=dict)
     events: custody.EventsCheck = field(default_factory=custody.EventsCheck)
     findings: list[Finding] = field(default_factory=list)
+    left: int = field(default_factory=lambda: MAX_KEPT)
 
     def keeper(self, name: str) -> Keep | custody.EventsCheck | None:
         """What takes the content of a member beside its hashes, or None."""
@@ -94,7 +100,7 @@ class Read:
             return self.events
         below = name.removeprefix(DATA)
         if below in (name, CASE) or below.startswith(CUSTODY):
-            return Keep()
+            return Keep(self.left)
         return None
 
     @property
@@ -236,7 +242,8 @@ def _checkpoints(read: Read, said: Statement) -> Iterator[Finding]:
         yield Finding("checkpoint_unreadable", name)
         return
     genuine = CheckpointVerifier(log_id, keys)
-    if not notes or not all(genuine(one) for one in notes):
+    # There is one for each event at most (`custody.covering`).
+    if not 0 < len(notes) <= max(1, read.events.count) or not all(genuine(one) for one in notes):
         yield Finding("checkpoint_signature", name)
         return
     last = max(notes, key=lambda one: one.seq)

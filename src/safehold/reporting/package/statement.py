@@ -31,9 +31,8 @@ _SPKI = bytes.fromhex("302a300506032b6570032100")
 _KIND = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _FIELD = re.compile(r"([a-z][a-z0-9_-]{0,63}): ([\x21-\x7e](?:[\x20-\x7e]{0,510}[\x21-\x7e])?)")
 _FILE = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9][A-Za-z0-9._/-]{0,199})")
-_PEM = re.compile(
-    rb"-----BEGIN PUBLIC KEY-----\s+([A-Za-z0-9+/=\s]+?)\s+-----END PUBLIC KEY-----\s*"
-)
+_PEM_START, _PEM_END = b"-----BEGIN PUBLIC KEY-----", b"-----END PUBLIC KEY-----"
+_MAX_PEM = 1024
 
 
 class StatementError(SafeholdError):
@@ -136,9 +135,12 @@ def key_pem(public: bytes) -> bytes:
 
 def read_key_pem(content: bytes) -> bytes:
     """The key (32 bytes) that `key_pem` wrote. Raises `StatementError`."""
-    found = _PEM.fullmatch(content)
+    text = content.strip() if len(content) <= _MAX_PEM else b""
+    if not text.startswith(_PEM_START) or not text.endswith(_PEM_END):
+        raise StatementError
+    inner = text[len(_PEM_START) : -len(_PEM_END)]
     try:
-        encoded = base64.b64decode(b"".join(found[1].split()), validate=True) if found else b""
+        encoded = base64.b64decode(b"".join(inner.split()), validate=True)
     except binascii.Error:
         raise StatementError from None
     public = encoded.removeprefix(_SPKI)

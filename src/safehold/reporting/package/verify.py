@@ -20,6 +20,7 @@ That the key is the sender's is known only where the receiver brings it: `is_aut
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,12 @@ from safehold.vault.sealing import DamagedError, Identity, Reader, unseal_stream
 
 MAX_MEMBERS = 100_000
 """More members than any package has; further ones are refused."""
+
+MAX_HEADER = 1 << 16
+"""Largest header of an age file that is read: a package has one recipient. What reads headers
+takes time that grows with the square of their length, so a hostile one would never end."""
+
+_HEADER_END = re.compile(rb"\n--- [^\n]*\n")
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +103,8 @@ def verify_stream(
     """Verify a package that is read from a stream. See `verify`."""
     read = Read()
     try:
-        with read_from(lambda plain: unseal_stream(identities, sealed, plain)) as plain:
+        bounded = _Headed(sealed)
+        with read_from(lambda plain: unseal_stream(identities, bounded, plain)) as plain:
             _walk(plain, read)
     except DamagedError:
         # What was read before it counts for nothing.
@@ -125,8 +133,8 @@ def verify_stream(
 def _walk(plain: BinaryIO, read: Read) -> None:
     """Read the tar, and the stream to its end, which alone says that nothing was cut off."""
     try:
-        for member in members(plain):
-            if len(read.payload) + len(read.tags) >= MAX_MEMBERS:
+        for number, member in enumerate(members(plain), 1):
+            if number > MAX_MEMBERS:
                 raise UntarError("tar_refused")
             _member(member, read)
     except UntarError as error:
@@ -153,6 +161,7 @@ def _member(member: Member, read: Read) -> None:
         read.findings.append(Finding("member_too_large", name))
     elif keeper is not None:
         read.kept[name] = bytes(keeper.content)
+        read.left -= len(keeper.content)
 
 
 def _hashed(member: Member, keeper: Keep | EventsCheck | None) -> Hashes:
@@ -164,3 +173,29 @@ def _hashed(member: Member, keeper: Keep | EventsCheck | None) -> Hashes:
         if keeper is not None:
             keeper.write(content)
     return Hashes({algorithm: one.hexdigest() for algorithm, one in hashes.items()}, member.size)
+
+
+class _Headed:
+    """A reader of an age file whose header was looked at first.
+
+    Raises:
+        DamagedError: the header does not end within `MAX_HEADER` bytes.
+    """
+
+    def __init__(self, sealed: Reader) -> None:
+        head = b""
+        while len(head) < MAX_HEADER and (more := sealed.read(MAX_HEADER - len(head))):
+            head += more
+        if _HEADER_END.search(head) is None:
+            raise DamagedError
+        self._head = head
+        self._rest = sealed
+
+    def read(self, size: int = -1, /) -> bytes:
+        """The next bytes, at most `size`; all that are left where it is negative."""
+        if size < 0:
+            return self.read(len(self._head)) + self._rest.read(size)
+        if not self._head:
+            return self._rest.read(size)
+        given, self._head = self._head[:size], self._head[size:]
+        return given
