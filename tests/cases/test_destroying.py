@@ -19,6 +19,7 @@ from safehold.cases.model import Case, CaseState, Evidence
 from safehold.clock import FixedClock
 from safehold.ids import EvidenceId
 from safehold.runtime.service import ServiceRuntime
+from safehold.vault.interface import VaultError
 from safehold.vault.verify import PENDING_AGE, FindingKind, Verifier
 from tests.custodian.reported import NOW, Reported, reported
 from tests.vault.stores import descriptor_of
@@ -131,3 +132,26 @@ def test_killed_at_each_step(house: Reported, later: ServiceRuntime, step: int) 
     # The same bytes are kept anew, and open.
     house.upload(b"drawn %d" % step)
     assert broken(house) == []
+
+
+def test_one_that_is_stuck_holds_up_no_other(
+    house: Reported, later: ServiceRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stuck, evidence = cleared(house, b"drawn stuck")
+    delete = later.vault.delete
+
+    def failing(name: str) -> None:
+        if name == evidence[0].object_name:
+            raise VaultError
+        delete(name)
+
+    monkeypatch.setattr(later.vault, "delete", failing)
+    assert later.retention.run()["destroyed"] == 1
+    other, _ = cleared(house, b"drawn other")
+    with pytest.raises(VaultError):
+        later.retention.run()
+    assert [one.destroyed is None for one in destruction_of(house, stuck)] == [True]
+    assert [one.destroyed is None for one in destruction_of(house, other)] == [False]
+    monkeypatch.undo()
+    assert later.retention.run()["finished"] == 1
+    assert [one.destroyed is None for one in destruction_of(house, stuck)] == [False]

@@ -150,16 +150,27 @@ class Destroyer:
         self._tell_end(destruction_id)
 
     def finish_all(self) -> int:
-        """Go on with what was begun (step 3); how many there were.
+        """Go on with what was begun (step 3); how many are finished now.
 
         Raises:
-            VaultError: a store cannot be used just now.
+            VaultError, OSError: something cannot be destroyed just now; all else is finished.
         """
-        with self._parts.records.read() as transaction:
-            left = transaction.destructions.unfinished(BATCH)
-        for destruction in left:
-            self.finish(destruction.destruction_id)
-        return len(left)
+        finished, failure = 0, None
+        while True:
+            before = finished
+            with self._parts.records.read() as transaction:
+                left = transaction.destructions.unfinished(BATCH)
+            for destruction in left:
+                try:
+                    self.finish(destruction.destruction_id)
+                    finished += 1
+                except (VaultError, OSError) as error:
+                    failure = failure or error
+            if len(left) < BATCH or finished == before:
+                break
+        if failure is not None:
+            raise failure
+        return finished
 
     def _tell_end(self, destruction_id: DestructionId) -> None:
         with self._parts.records.write() as transaction:

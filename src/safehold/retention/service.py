@@ -15,6 +15,7 @@ from safehold.ids import CaseId, DestructionId
 from safehold.retention import rules
 from safehold.retention.model import ClockState, RetentionClock
 from safehold.retention.parts import Attest, RetentionParts
+from safehold.vault.interface import VaultError
 
 _PAGE = 500
 _SIGNED_AT_ONCE = 200
@@ -75,10 +76,14 @@ class RetentionService:
             found `due` for two people or near its end (`warn`).
 
         Raises:
-            VaultError: a store cannot be used just now.
+            VaultError, OSError: something cannot be destroyed just now; all else is done.
         """
         counts: Counter[str] = Counter()
-        counts["finished"] += self._parts.destroyer.finish_all()
+        failure: Exception | None = None
+        try:
+            counts["finished"] += self._parts.destroyer.finish_all()
+        except (VaultError, OSError) as error:
+            failure = error  # What is stuck holds up nothing else.
         for clock in list(self._clocks(None)):
             if stop():
                 return counts
@@ -88,6 +93,8 @@ class RetentionService:
                 counts[clock.state.value] += 1
         if attest is not None:
             counts["signed"] += self._sign(attest, stop)
+        if failure is not None:
+            raise failure
         return counts
 
     def destructions(self, limit: int) -> Sequence[Destruction]:
