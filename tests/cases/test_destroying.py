@@ -155,3 +155,15 @@ def test_one_that_is_stuck_holds_up_no_other(
     monkeypatch.undo()
     assert later.retention.run()["finished"] == 1
     assert [one.destroyed is None for one in destruction_of(house, stuck)] == [False]
+
+
+def test_all_records_are_signed_after_a_custodian_that_was_away(
+    house: Reported, later: ServiceRuntime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for n in range(3):
+        cleared(house, b"drawn away %d" % n)
+    later.retention.run()
+    monkeypatch.setattr("safehold.retention.service._SIGNED_AT_ONCE", 2)
+    later.retention.run(lambda _: (b"text", bytes(64)))
+    with later.records.read() as transaction:
+        assert transaction.destructions.unsigned(9) == []

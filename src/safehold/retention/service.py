@@ -136,18 +136,22 @@ class RetentionService:
 
     def _sign(self, attest: Attest, stop: Callable[[], bool]) -> int:
         """Have records signed; one that fails holds up no other, and is tried again."""
-        with self._parts.records.read() as transaction:
-            waiting = transaction.destructions.unsigned(_SIGNED_AT_ONCE)
         signed = 0
-        for destruction in waiting:
-            if stop():
-                break
-            try:
-                text, signature = attest(destruction)
-            except SafeholdError:
-                continue
-            signed += self._keep(destruction.destruction_id, text, signature)
-        return signed
+        while True:
+            before = signed
+            with self._parts.records.read() as transaction:
+                waiting = transaction.destructions.unsigned(_SIGNED_AT_ONCE)
+            for destruction in waiting:
+                if stop():
+                    return signed
+                try:
+                    text, signature = attest(destruction)
+                except SafeholdError:
+                    continue
+                signed += self._keep(destruction.destruction_id, text, signature)
+            # After a custodian that was away there may be many.
+            if len(waiting) < _SIGNED_AT_ONCE or signed == before:
+                return signed
 
     def _keep(self, destruction_id: DestructionId, text: bytes, signature: bytes) -> int:
         with self._parts.records.write() as transaction:
