@@ -76,9 +76,10 @@ class Reporters:
         return self.runtime.reports
 
     def begin(self, authority: AuthorityCode = AuthorityCode.NCMEC) -> Report:
-        """Begin a report about the first person of the case that has waited longest."""
+        """Begin a report about somebody of the case that has waited longest, who has none yet."""
         case = self.service.to_report(1)[0]
-        person = self.service.people(case.case_id)[0]
+        people = self.service.people(case.case_id)
+        person = next(one for one in people if not one.reports)
         return self.service.begin(case.case_id, self.officer, authority, person.uploader)
 
     def hand_over(self, report: Report) -> Report:
