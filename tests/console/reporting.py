@@ -241,6 +241,12 @@ class StandInRetention:
     def counts(self) -> Mapping[str, int]:
         return Counter(one.state for one in self.clocks.values())
 
+    def overview(
+        self, after: str, limit: int
+    ) -> tuple[Mapping[str, int], Mapping[str, Sequence[Clock]]]:
+        counts = self.counts()
+        return counts, {state: self.list(state, after, limit) for state in counts}
+
     def destructions(self, limit: int) -> Sequence[Destruction]:
         return self.records[:limit]
 

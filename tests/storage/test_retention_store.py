@@ -5,11 +5,17 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from safehold.cases.model import CaseState
 from safehold.cases.review.model import LegalHold
+from safehold.clock import FixedClock
 from safehold.ids import CaseId, HoldId, UserId
 from safehold.reporting.model import AuthorityCode, ReportState, StepKind
 from safehold.retention.model import RetentionFacts
+from safehold.retention.options import RetentionOptions
+from safehold.retention.parts import RetentionParts
+from safehold.retention.service import RetentionService
 from tests.storage.filed import file, report, step
 from tests.storage.held import HOUR, ONE, T0, case, evidence, occurrence
 
@@ -95,3 +101,17 @@ def test_reports_and_holds(records: Any) -> None:
     assert not first.under_way
     assert first.doubtful is None
     assert _page(records) == [first, second, third]
+
+
+@pytest.mark.parametrize("after", ["", case(2).case_id])
+def test_the_overview_is_counts_and_lists_in_one(records: Any, after: str) -> None:
+    with records.write() as transaction:
+        for n in range(1, 7):
+            transaction.cases.add(case(n, state=CONFIRMED if n % 2 else CaseState.OPEN))
+            transaction.cases.add_evidence(evidence(n, case(n)))
+    unused: Any = None
+    parts = RetentionParts(records, unused, FixedClock(T0 + HOUR), RetentionOptions())
+    service = RetentionService(parts)
+    counts, rows = service.overview(after, 2)
+    assert counts == service.counts() == {"kept": 3, "undecided": 3}
+    assert rows == {state: service.list(state, after, 2) for state in counts}

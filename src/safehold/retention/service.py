@@ -59,6 +59,19 @@ class RetentionService:
         """How many cases with evidence have a clock in each state."""
         return Counter(clock.state.value for clock in self._clocks(None))
 
+    def overview(
+        self, after: str, limit: int
+    ) -> tuple[Mapping[str, int], Mapping[str, Sequence[RetentionClock]]]:
+        """`counts`, and of each state what `list` gives, in one pass over all cases."""
+        counts: Counter[str] = Counter()
+        rows: dict[str, list[RetentionClock]] = {}
+        for clock in self._clocks(None):
+            counts[clock.state.value] += 1
+            of_state = rows.setdefault(clock.state.value, [])
+            if clock.case_id > after and len(of_state) < limit:
+                of_state.append(clock)
+        return counts, rows
+
     def run(
         self, attest: Attest | None = None, stop: Callable[[], bool] = never
     ) -> Mapping[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from safehold.cases.destruction import Ground, RetentionError
@@ -64,12 +64,11 @@ def propose(visit: Visit) -> Reply:
 def _page(
     visit: Visit, left: Sequence[tuple[CaseId, str]] = (), proposed: int | None = None
 ) -> Reply:
-    retention = visit.parts.retention
-    counts: Mapping[str, int] = retention.counts()
+    limit = visit.parts.options.page_rows
+    counts, clocks = visit.parts.retention.overview(visit.query.get("after", "")[:64], limit)
     given = visit.query.get("state", "")
     state = given if given in STATES else next((s for s in STATES if counts.get(s)), STATES[0])
-    limit = visit.parts.options.page_rows
-    rows = list(retention.list(state, visit.query.get("after", "")[:64], limit))
+    rows = list(clocks.get(state, ()))
     return visit.page(
         "retention.html",
         counts=[(code, counts.get(code, 0)) for code in STATES],
