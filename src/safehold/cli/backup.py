@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 EXAMPLE = "Example: safehold backup make /mnt/a/today --keys /mnt/b/today"
 _RESTORE_EXAMPLE = "Example: safehold backup restore /mnt/a/x --keys /mnt/b/x --home /srv/new"
 _DRILL_EXAMPLE = "Example: safehold backup drill /mnt/a/x --keys /mnt/b/x --officer-key officer.key"
+_PG_DUMP = 'pg_dump --format=custom --file=safehold.dump "${SAFEHOLD_DATABASE/+psycopg/}"'
+"""For bash. The driver's name in the address is SQLAlchemy's, and pg_dump knows it not."""
 
 app = typer.Typer(
     no_args_is_help=True, help="Backups: made while everything runs, and tried.", epilog=EXAMPLE
@@ -58,16 +60,15 @@ def make_backup(
     database is backed up by its own tools.
     """
     from safehold.cli.console import note
+    from safehold.config import load_settings
     from safehold.storage.backup.making import make
 
-    with open_service(context, home) as runtime:
-        if runtime.settings.database:
-            raise UsageError(
-                "A database on PostgreSQL is backed up by its own tools.",
-                hint='pg_dump --format=custom --file=safehold.dump "$SAFEHOLD_DATABASE"',
-            )
-        with _progress("objects and keys", hidden=as_json) as advance:
-            made = make(source_of(runtime), folder, keys, runtime.clock.now(), advance)
+    # Before it is opened: a database that is away has to be backed up by its own tools too.
+    if load_settings(home=home or context.obj).database:
+        raise UsageError("A database on PostgreSQL is backed up by its own tools.", hint=_PG_DUMP)
+    progress = _progress("objects and keys", hidden=as_json)
+    with open_service(context, home) as runtime, progress as advance:
+        made = make(source_of(runtime), folder, keys, runtime.clock.now(), advance)
     missing = len(made.manifest.missing) + (len(made.keys.missing) if made.keys else 0)
     if as_json:
         told = {
@@ -94,11 +95,19 @@ def restore_backup(
     """Put a backup back into a new home. Everything stays sealed."""
     from safehold.cli.console import note
     from safehold.config import load_settings
+    from safehold.storage.backup.forgetting import forget_destroyed
+    from safehold.storage.backup.manifests import read_key_manifest, read_manifest
     from safehold.storage.backup.restoring import restore
 
     target = load_settings(home=home or context.obj).home
+    together = read_manifest(folder).backup == read_key_manifest(keys).backup
     with _progress("objects and keys") as advance:
         restore(folder, keys, target, advance)
+    forgotten = forget_destroyed(target)
+    if forgotten:
+        note(f"{forgotten} keys of what is destroyed were not put back.")
+    if not together:
+        note("The halves were not made together: keys of some cases may be missing.")
     note("Next: safehold audit verify, safehold vault verify, and docs/how-to/backups.md.")
 
 
@@ -143,7 +152,8 @@ def drill_backup(
         sample=sample,
     )
     manifest, key_manifest = read_manifest(folder), read_key_manifest(keys)
-    with tempfile.TemporaryDirectory(prefix="safehold-drill-", dir=scratch) as name:
+    folder_of_it = tempfile.TemporaryDirectory(prefix="safehold-drill-", dir=scratch)
+    with _ended_tidily(), folder_of_it as name:
         target = Path(name) / "home"
         with _progress("objects and keys", hidden=as_json) as advance:
             restore(folder, keys, target, advance, check=False)
@@ -201,6 +211,18 @@ def source_of(runtime: ServiceRuntime) -> Source:
         software=__version__,
         key_life=dt.timedelta(days=runtime.settings.retention.key_backup_days),
     )
+
+
+@contextmanager
+def _ended_tidily() -> Iterator[None]:
+    """SIGTERM as Ctrl-C: a drill that is stopped leaves nothing behind either."""
+    import signal
+
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
