@@ -17,6 +17,7 @@ from safehold.cases.review.model import ProposalState
 from safehold.cli.main import EXIT_INTERNAL, EXIT_USAGE
 from safehold.errors import SafeholdError, UsageError
 from safehold.media.model import Fault
+from safehold.outbox.model import AlarmCode
 from safehold.outbox.webhooks import RECEIPT_UPDATED
 from safehold.policy.model import Reason, Verdict
 from safehold.users.roles import Permission
@@ -114,10 +115,12 @@ def test_readiness() -> None:
         Reason.LIST_MISSING.value,
         Reason.LIST_STALE.value,
     }
-    checks = re.search(r"return \{(\"database\".*?)\}", (source / "compose.py").read_text())
+    composed = (source / "compose.py").read_text()
+    checks = re.search(r"return \{(\"database\".*?)\}", composed)
     assert checks
     said |= set(re.findall(r'"(\w+)":', checks[1]))
     notes = set(re.findall(r'notes\.add\("(\w+)"\)', health))
+    notes |= {AlarmCode[name].value for name in re.findall(r"AlarmCode\.(\w+)\.value", composed)}
     assert len(notes) > 1
     assert set(documented("Readiness")) == said | notes
 
