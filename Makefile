@@ -16,7 +16,7 @@ check: setup-dev ## Format, lint, types, imports, documents
 	$(PY) -m pytest tests/docs
 
 unit: setup-dev ## The tests of the program
-	$(PY) -m pytest --ignore=tests/docs
+	$(PY) -m pytest --ignore=tests/docs -n 2 --dist loadfile
 
 bench: setup-bench ## Speed beside the peers, in ratios; writes benchmarks/results/
 	$(PY) benchmarks/bench.py
