@@ -116,7 +116,7 @@ TEXTS: Mapping[AlarmCode, tuple[str, str]] = {
         "Have an officer look at the page of reports: 'safehold report show' counts them.",
     ),
     AlarmCode.REPORT_STUCK: (
-        "A report to an authority needs a person before it can go on.",
+        "A report to an authority was begun and does not go on, or needs a person.",
         "Have an officer open it in the console; its page says what to find out.",
     ),
     AlarmCode.RETENTION_DUE: (

@@ -108,7 +108,7 @@ class AlarmCode(enum.StrEnum):
     CASES_UNREPORTED = "cases_unreported"
     """Confirmed cases have had no report for longer than they should."""
     REPORT_STUCK = "report_stuck"
-    """A report has needed a person for longer than it should."""
+    """A report was begun and has not gone on for longer than it should."""
     RETENTION_DUE = "retention_due"
     """Evidence may be destroyed, and two people have to decide it."""
     RETENTION_NEAR = "retention_near"

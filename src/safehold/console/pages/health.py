@@ -72,7 +72,7 @@ WORDS: Mapping[str, str] = MappingProxyType(
             "Whether an authority can be reported to is for the custodian to say."
         ),
         "reporting_unready": mark("Nobody can be reported to ({missing})."),
-        "reports_stuck": mark("Reports that have needed a person for too long: {reports}."),
+        "reports_stuck": mark("Reports that have not gone on for too long: {reports}."),
         "cases_unreported": mark("Confirmed cases without a report for too long: {cases}."),
         "failed": mark("It cannot be asked ({code})."),
     }
