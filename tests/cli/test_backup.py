@@ -165,7 +165,7 @@ def test_a_drill_that_is_stopped_leaves_nothing(
     first, second, scratch = (tmp_path / name for name in ("a", "b", "scratch"))
     make(source_of(house.runtime), first, second, NOW)
     scratch.mkdir()
-    there = []
+    there: list[Path] = []
 
     def stopped(_: Drill) -> None:
         there.extend(scratch.rglob("digest.key"))
