@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from safehold.reporting.cybertip.schema import Schema
-
 import safehold
 from safehold.reporting.cybertip.draft import draft
 from safehold.reporting.cybertip.incidents import DEFAULT_INCIDENT, INCIDENT_TYPES
+from safehold.reporting.cybertip.schema import Schema
 from safehold.reporting.facts import FilingDetails
 from safehold.reporting.labels import FINDING_TEXTS
 from tests.reporting.filings import HOUSE, file, filing, occurrence

@@ -85,8 +85,8 @@ class ReportingOptions:
         authorities: codes of the authorities that this house reports to (`ncmec`, `nca`,
             `pharos`, `point_de_contact`, `cybertip_ca`, `inhope`, `other`); an alarm is raised
             while there is none that can be reached.
-        alarm_hours: after how long a confirmed case without a report, or a report that needs a
-            person, is alarmed.
+        alarm_hours: after how long a confirmed case with somebody who is not reported, or a report
+            that was begun and does not go on, is alarmed.
         send_seconds: how often it is looked what is to be sent.
         max_files: how many files one report may have; further ones need another report.
     """
