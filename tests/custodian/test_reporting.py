@@ -107,6 +107,9 @@ def test_from_a_case_to_a_receipt(
     assert kinds.index("report.read") < kinds.index("report.fixed") < kinds.index("report.filed")
     assert kinds.count("document.kept") == len(sent)
     assert "report.file_opened" in kinds
+    # The journal keeps no digest in the clear.
+    kept = {step.md5 for step in house.runtime.reports.steps(report.report_id)} - {b""}
+    assert kept == {house.runtime.names.sent(bytes.fromhex(MD5))}
 
 
 def test_who_may_read(house: Reported, custodian: LocalCustodian) -> None:

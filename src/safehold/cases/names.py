@@ -27,6 +27,7 @@ class KeyedNames:
         self._budget = key.derive("safehold budget")
         self._object = key.derive("safehold object")
         self._case_key = key.derive("safehold case key")
+        self._sent = key.derive("safehold sent file")
 
     def content(self, service: ServiceId, sha256: bytes) -> bytes:
         """16 bytes for the bytes of an item within a service."""
@@ -44,6 +45,10 @@ class KeyedNames:
     def budget(self, service: ServiceId, subject: str) -> bytes:
         """16 bytes for what a budget is for."""
         return _keyed(self._budget, service, subject.encode("utf-8"))
+
+    def sent(self, md5: bytes) -> bytes:
+        """16 bytes for the MD5 by which an authority confirms a file."""
+        return hashlib.blake2b(md5, digest_size=NAME_BYTES, key=self._sent).digest()
 
     def object(self, evidence: EvidenceId) -> str:
         """The name of an object in the vault: 32 letters and digits."""

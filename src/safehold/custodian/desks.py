@@ -89,6 +89,7 @@ def make_desks(
             house=settings.reporter,
             cybertip=settings.cybertip,
             log=log,
+            named=runtime.names.sent,
         )
     )
     return Desks(reports, documents, collector, opener)

@@ -92,6 +92,7 @@ class ReportDeskParts:
         house: who reports.
         cybertip: bounds of sending, and where the simulator is.
         log: where steps are told, with ids and codes only; None for nowhere.
+        named: a keyed name of an MD5, under which journals keep it.
     """
 
     records: ReportRecords
@@ -105,6 +106,7 @@ class ReportDeskParts:
     house: ReporterOptions
     cybertip: CybertipOptions
     log: StepLog | None = None
+    named: Callable[[bytes], bytes] = lambda md5: md5
 
 
 class Reporting:
@@ -298,6 +300,7 @@ class Reporting:
             suffix=self._suffix,
             environment=report.environment,
             log=parts.log,
+            named=parts.named,
         )
 
     def _suffix(self, file: ReportFile) -> str:

@@ -210,7 +210,7 @@ class ReportStep:
         code: the authority's responseCode, or None.
         status: the HTTP status, or None.
         remote_report, remote_file: the authority's ids, or empty.
-        md5: MD5 that the authority computed (16 bytes), or empty.
+        md5: keyed name (16 bytes) of the MD5 that the authority computed, or empty.
         request_id: the header `Request-ID`, or empty.
         document_id: the answer as it came, kept in the vault; None where there is none.
     """

@@ -80,6 +80,7 @@ report_steps = sa.Table(
     sa.Column("status", sa.Integer, nullable=True),
     sa.Column("remote_report", sa.Text, nullable=False),
     sa.Column("remote_file", sa.Text, nullable=False),
+    # A keyed name of the MD5; the plain one is never stored.
     sa.Column("md5", sa.LargeBinary, nullable=False),
     sa.Column("request_id", sa.Text, nullable=False),
     sa.Column("document_id", CODE_POINT_TEXT, nullable=True),

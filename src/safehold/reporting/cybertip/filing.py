@@ -63,6 +63,10 @@ def _nowhere(_: str) -> None:
     """Stand at no point."""
 
 
+def _as_it_is(digest: bytes) -> bytes:
+    return digest
+
+
 def _unknown_format(_: ReportFile) -> str:
     return "bin"
 
@@ -82,6 +86,7 @@ class FilingParts:
         suffix: the ending of a file's neutral name, by its format (`jpg`).
         environment: to which the transport leads; reports of others are refused. None for any.
         log: where steps are told, or None.
+        named: a keyed name (16 bytes) of an MD5, under which the journal keeps it.
         at: is told each point that a step passes (`before`, `started`, `answered`, `kept`,
             `stored`, each with the call and the file: `started:upload:0`); for tests.
     """
@@ -96,6 +101,7 @@ class FilingParts:
     suffix: Callable[[ReportFile], str] = _unknown_format
     environment: Environment | None = None
     log: StepLog | None = None
+    named: Callable[[bytes], bytes] = _as_it_is
     at: Callable[[str], None] = _nowhere
 
 
@@ -273,7 +279,7 @@ class Filing:
                 status=reply.status or None,
                 remote_report=reply.remote_report or call.remote_report,
                 remote_file=reply.remote_file or call.remote_file,
-                md5=reply.md5,
+                md5=self._parts.named(reply.md5) if reply.md5 else b"",
                 request_id=reply.request_id,
                 document_id=document,
             )
@@ -295,7 +301,8 @@ class Filing:
         self, journal: Sequence[ReportStep], report: Report, task: _Task, now: dt.datetime
     ) -> Next:
         margin = dt.timedelta(minutes=self._parts.options.margin_minutes)
-        return next_call(journal, report.attempt, task.md5s, now, margin)
+        files = [self._parts.named(md5) for md5 in task.md5s]
+        return next_call(journal, report.attempt, files, now, margin)
 
     def _held_back(
         self, transaction: ReportTransaction, report: Report, call: Call, now: dt.datetime

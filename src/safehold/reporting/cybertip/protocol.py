@@ -182,7 +182,7 @@ def next_call(
     Args:
         journal: the report's entries, of all attempts.
         attempt: which attempt it is about; entries of others do not count.
-        files: MD5 (16 bytes) of each file, in their order.
+        files: MD5 of each file as the journal names it (16 bytes), in their order.
         now: the present moment.
         margin: so long before the authority's time limit it counts as over.
     """
