@@ -32,6 +32,7 @@ HoldId = NewType("HoldId", str)
 ReportId = NewType("ReportId", str)
 DocumentId = NewType("DocumentId", str)
 DestructionId = NewType("DestructionId", str)
+ReleaseId = NewType("ReleaseId", str)
 
 ID_LENGTH = 26
 """Characters of an id that `IdMaker` makes."""

@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from safehold.engine.errors import OverloadedError
+from safehold.engine.spool import Spool
 from safehold.runtime.listening import raise_descriptors
-from safehold.server.errors import OverloadedError
-from safehold.server.spool import Spool
 from tests.server.site import CLEAN, Site, opened, running, with_options
 from tests.server.test_hostile import closed, connections, head, no_bodies, read_answer
 

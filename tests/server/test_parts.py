@@ -16,6 +16,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safehold.engine.errors import BodyTooLargeError, OverloadedError
+from safehold.engine.lists import ListWatch
+from safehold.engine.spool import Spool
 from safehold.errors import SafeholdError
 from safehold.ids import ListName
 from safehold.lists.model import ListInfo, SnapshotMissingError, Tier
@@ -24,18 +27,11 @@ from safehold.runtime.listening import Binding, ListenError
 from safehold.runtime.log import json_log
 from safehold.screening import Screening
 from safehold.server.context import LIMITS, decode_header, fields_of_headers, said
-from safehold.server.errors import (
-    BodyTooLargeError,
-    MultipartError,
-    OverloadedError,
-    RequestError,
-)
-from safehold.server.lists import ListWatch
+from safehold.server.errors import MultipartError, RequestError
 from safehold.server.multipart import Form
 from safehold.server.ports import ServerParts
 from safehold.server.problems import KINDS, TITLES, problem
 from safehold.server.serve import HttpServer
-from safehold.server.spool import Spool
 from tests.server.site import Site
 
 TEXT = st.text(st.characters(exclude_categories=("Cc", "Cs")), max_size=40)

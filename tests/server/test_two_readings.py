@@ -8,9 +8,9 @@ from collections.abc import Iterator
 
 import pytest
 
+from safehold.engine.spool import Spool
 from safehold.server.errors import MultipartError
 from safehold.server.multipart import Form
-from safehold.server.spool import Spool
 from tests.server.site import BLOCKED, CLEAN, Answer, Site, opened, running
 from tests.server.test_hostile import head, read_answer
 

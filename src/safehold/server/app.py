@@ -15,17 +15,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from safehold.engine.errors import EndingError, OverloadedError
+from safehold.engine.figures import CONTENT_TYPE
 from safehold.errors import SafeholdError
 from safehold.server.background import Background
-from safehold.server.errors import (
-    ClientGoneError,
-    EndingError,
-    MethodError,
-    OverloadedError,
-    PathError,
-)
+from safehold.server.errors import ClientGoneError, MethodError, PathError
 from safehold.server.joined import Joined
-from safehold.server.observe import CONTENT_TYPE
 from safehold.server.openapi import document
 from safehold.server.ports import ServerParts
 from safehold.server.problems import Reply, internal_problem, problem

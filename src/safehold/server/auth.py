@@ -12,9 +12,10 @@ from concurrent.futures import ThreadPoolExecutor
 from safehold.accounts.budgets import Call, Charge
 from safehold.accounts.keys import Caller
 from safehold.accounts.model import ApiKeyError, Scope
+from safehold.engine.errors import OverloadedError
 from safehold.ids import ServiceId
 from safehold.policy.surfaces import SurfaceOptions
-from safehold.server.errors import BudgetError, ForbiddenError, OverloadedError, RequestError
+from safehold.server.errors import BudgetError, ForbiddenError, RequestError
 from safehold.server.ports import ServerParts
 from safehold.server.request import Request
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import sys
 from collections.abc import Callable
@@ -12,12 +11,10 @@ from safehold.accounts.budgets import Budgets
 from safehold.accounts.model import CANARY_SERVICE
 from safehold.accounts.probing import ProbeWatch
 from safehold.accounts.service import exchange_usage
-from safehold.classifiers.model import ClassifierItem, ClassifierOptions, Score
-from safehold.classifiers.run import Classifiers
+from safehold.engine.classifying import LazyClassifiers
 from safehold.fleet.model import CanaryResult, Server
 from safehold.ids import ListName, ServerId, ServiceId
 from safehold.intake.model import Answer
-from safehold.outbound.client import Outbound
 from safehold.outbox.model import AlarmCode
 from safehold.policy.model import Verdict
 from safehold.reporting.environment import can_report
@@ -58,6 +55,7 @@ def server_parts(runtime: ServiceRuntime, log: Log | None = None) -> ServerParts
         with runtime.records.read() as transaction:
             return transaction.fleet.canary(server_id)
 
+    asking = LazyClassifiers(classifiers, settings.outbound, runtime.clock) if classifiers else None
     door = Door(
         keys=runtime.authenticator,
         recorder=runtime.recorder,
@@ -71,7 +69,7 @@ def server_parts(runtime: ServiceRuntime, log: Log | None = None) -> ServerParts
         seen=seen,
         gone=gone,
         canary=canary,
-        classifiers=_LazyClassifiers(runtime, classifiers) if classifiers else None,
+        classifiers=asking,
     )
     return ServerParts(
         door=door,
@@ -125,22 +123,3 @@ def _checks(runtime: ServiceRuntime) -> dict[str, Callable[[], bool]]:
         return bool(runtime.officers.recipients())  # without them no case can be opened
 
     return {"database": database, "vault": vault, "officers": officers, "disk_full": room}
-
-
-class _LazyClassifiers:
-    """Opens the way out when it is first needed, in the event loop that needs it."""
-
-    def __init__(self, runtime: ServiceRuntime, options: tuple[ClassifierOptions, ...]) -> None:
-        self._outbound = Outbound(runtime.settings.outbound, clock=runtime.clock)
-        self._classifiers = Classifiers(options, self._outbound)
-        self._stack = contextlib.AsyncExitStack()
-        self._open = False
-
-    async def classify(
-        self, item: ClassifierItem, names: frozenset[str] | None = None
-    ) -> tuple[Score, ...]:
-        """The scores of an item."""
-        if not self._open:
-            self._open = True
-            await self._stack.enter_async_context(self._outbound)
-        return await self._classifiers.classify(item, names)

@@ -2,16 +2,7 @@
 
 from __future__ import annotations
 
-from safehold.errors import SafeholdError
-
-
-class CallError(SafeholdError):
-    """Base of what is wrong with a call, or of why the server does not take it now.
-
-    `seconds` is what the caller is told to wait, 0 for the server's usual.
-    """
-
-    seconds: float = 0.0
+from safehold.engine.errors import CallError
 
 
 class RequestError(CallError):
@@ -39,13 +30,6 @@ class EmptyBodyError(CallError):
 
     code = "empty_body"
     default_message = "The call has no bytes to check."
-
-
-class BodyTooLargeError(CallError):
-    """The body is larger than is taken."""
-
-    code = "body_too_large"
-    default_message = "The body is larger than this server takes."
 
 
 class BodyTimeoutError(CallError):
@@ -104,34 +88,6 @@ class MethodError(CallError):
     def __init__(self, allowed: tuple[str, ...]) -> None:
         super().__init__()
         self.allowed = allowed
-
-
-class OverloadedError(CallError):
-    """More is asked for than this server can do; it grows no queues."""
-
-    code = "overloaded"
-    default_message = "The server has too much to do."
-
-
-class DecoderUnavailableError(CallError):
-    """The processes that read files are not there."""
-
-    code = "decoder_unavailable"
-    default_message = "Files cannot be read just now."
-
-
-class ListsUnavailableError(CallError):
-    """The lists cannot be searched just now."""
-
-    code = "lists_unavailable"
-    default_message = "The lists cannot be searched just now."
-
-
-class EndingError(CallError):
-    """The server is starting or ending."""
-
-    code = "closing"
-    default_message = "The server is starting or ending."
 
 
 class ClientGoneError(Exception):

@@ -12,10 +12,10 @@ import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from safehold.engine.engine import Engine
+from safehold.engine.lists import ListWatch
 from safehold.fleet.model import CanaryResult
 from safehold.ids import ServerId
-from safehold.server.engine import Engine
-from safehold.server.lists import ListWatch
 from safehold.server.ports import ServerParts
 from safehold.server.problems import Reply
 

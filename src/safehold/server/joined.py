@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from safehold.engine.blocking import Blocking
+from safehold.engine.engine import Engine, EngineParts
+from safehold.engine.examiner import Examiner, ExaminerParts
+from safehold.engine.figures import Figures
+from safehold.engine.judging import Judge
+from safehold.engine.lists import ListWatch
+from safehold.engine.spool import Spool
 from safehold.ids import ServerId
 from safehold.server.auth import Gate, Purse
-from safehold.server.blocking import Blocking
-from safehold.server.engine import Engine, EngineParts
-from safehold.server.examiner import Examiner, ExaminerParts
 from safehold.server.health import Health
-from safehold.server.judging import Judge
-from safehold.server.lists import ListWatch
-from safehold.server.observe import Figures
 from safehold.server.ports import ServerParts
 from safehold.server.shared import Shared
-from safehold.server.spool import Spool
 
 
 class Joined:
@@ -29,11 +29,12 @@ class Joined:
             EngineParts(
                 self.examiner,
                 self.judge,
-                parts.door,
+                parts.door.recorder,
                 self.figures,
                 parts.options.max_waiting,
                 parts.write_threads,
                 parts.classifiers,
+                parts.door.classifiers,
             )
         )
         options = parts.options

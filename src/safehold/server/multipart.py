@@ -14,9 +14,9 @@ import re
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, MultipartState, parse_options_header
 
+from safehold.engine.spool import Body
 from safehold.server.context import LIMITS
 from safehold.server.errors import MultipartError, RequestError
-from safehold.server.spool import Body
 
 OVERHEAD_BYTES = 64 * 1024
 """What a form may have beside the file: boundaries, headers of parts, fields."""

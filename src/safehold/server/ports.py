@@ -15,14 +15,13 @@ from safehold.accounts.budgets import BudgetOptions, Charge
 from safehold.accounts.keys import Caller
 from safehold.accounts.probing import Probe
 from safehold.cases.names import KeyedNames
-from safehold.classifiers.model import ClassifierItem, ClassifierOptions, Score
+from safehold.classifiers.model import ClassifierOptions
 from safehold.clock import Clock
 from safehold.config.doors import ServerOptions
-from safehold.errors import SafeholdError
+from safehold.engine.ports import Classifying, ListSource, Triage
 from safehold.fleet.model import CanaryResult, Server
 from safehold.ids import IdMaker, ListName, ServerId, ServiceId
-from safehold.intake.model import Answer, Appeal, Flag, ReceiptStatus, Submission
-from safehold.lists.model import ListInfo
+from safehold.intake.model import Answer, Appeal, Flag, ReceiptStatus
 from safehold.media.sandbox.interface import Message
 from safehold.media.sandbox.pool import WorkerPool
 from safehold.outbox.model import Alarm
@@ -44,18 +43,6 @@ class Keys(Protocol):
 
     def refresh(self, text: str) -> Caller:
         """From the database. Blocks. Raises `ApiKeyError`."""
-        ...
-
-
-class Triage(Protocol):
-    """Answers and records items. `safehold.intake.recorder.Recorder` is one."""
-
-    def triage(self, submissions: Sequence[Submission]) -> list[Answer | SafeholdError | None]:
-        """Answer what needs no record; None for what does."""
-        ...
-
-    def record(self, submission: Submission) -> Answer:
-        """Record an item where need be; its answer, once everything is on the disk."""
         ...
 
 
@@ -84,28 +71,6 @@ class StatementTaker(Protocol):
 
     def appeal(self, appeal: Appeal) -> Answer:
         """Record an appeal."""
-        ...
-
-
-class ListSource(Protocol):
-    """Lists and their snapshots. `safehold.lists.service.ListService` is one."""
-
-    def show(self) -> list[ListInfo]:
-        """All lists."""
-        ...
-
-    def open(self, names: Sequence[str] | None = None) -> tuple[Snapshot, ...]:
-        """Open snapshots, each checked as a whole."""
-        ...
-
-
-class Classifying(Protocol):
-    """Asks classifiers. `safehold.classifiers.run.Classifiers` is one."""
-
-    async def classify(
-        self, item: ClassifierItem, names: frozenset[str] | None = None
-    ) -> tuple[Score, ...]:
-        """The scores of an item. Does not block."""
         ...
 
 

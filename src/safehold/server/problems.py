@@ -7,8 +7,9 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from safehold.engine.errors import CallError
 from safehold.errors import SafeholdError
-from safehold.server.errors import CallError, MethodError
+from safehold.server.errors import MethodError
 
 PROBLEM_TYPE = "application/problem+json"
 

@@ -9,13 +9,8 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from safehold.accounts.keys import Caller
-from safehold.server.errors import (
-    BodyTimeoutError,
-    BodyTooLargeError,
-    ClientGoneError,
-    MediaTypeError,
-    RequestError,
-)
+from safehold.engine.errors import BodyTooLargeError
+from safehold.server.errors import BodyTimeoutError, ClientGoneError, MediaTypeError, RequestError
 
 Scope = MutableMapping[str, Any]
 Event = MutableMapping[str, Any]

@@ -14,6 +14,10 @@ from safehold.accounts.budgets import Call
 from safehold.accounts.keys import Caller
 from safehold.accounts.model import CANARY_SERVICE, Scope
 from safehold.cases.model import OccurrenceKind
+from safehold.engine.engine import Item
+from safehold.engine.errors import OverloadedError
+from safehold.engine.judging import Rulebook
+from safehold.engine.spool import Body
 from safehold.hashing.model import ExactDigests, Orientation, VariantDigests
 from safehold.intake.model import Answer, Idempotency, Submission
 from safehold.policy.model import Verdict
@@ -21,20 +25,11 @@ from safehold.policy.surfaces import SurfaceOptions
 from safehold.screening import Examination, Screened
 from safehold.server import bodies
 from safehold.server.context import Said, fields_of_headers, idempotency_key, said
-from safehold.server.engine import Item
-from safehold.server.errors import (
-    EmptyBodyError,
-    MediaTypeError,
-    OverloadedError,
-    RequestError,
-    UnknownSurfaceError,
-)
-from safehold.server.judging import Rulebook
+from safehold.server.errors import EmptyBodyError, MediaTypeError, RequestError, UnknownSurfaceError
 from safehold.server.multipart import OVERHEAD_BYTES, Form
 from safehold.server.problems import Reply
 from safehold.server.request import BodyLimits, Request, discard
 from safehold.server.shared import Shared, read_json
-from safehold.server.spool import Body
 from safehold.server.watching import Watcher
 
 _CHUNK = 1 << 20

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from safehold.engine.blocking import Blocking
+from safehold.engine.engine import Engine
+from safehold.engine.figures import Figures
+from safehold.engine.spool import Spool
 from safehold.server.auth import Gate, Purse
-from safehold.server.blocking import Blocking
-from safehold.server.engine import Engine
 from safehold.server.errors import EmptyBodyError, MediaTypeError
-from safehold.server.observe import Figures
 from safehold.server.ports import ServerParts
 from safehold.server.request import BodyLimits, Request
-from safehold.server.spool import Spool
 
 _JSON = b"application/json"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 
 from safehold.accounts.probing import Probe
+from safehold.engine.engine import Settled
 from safehold.outbox.model import Alarm, AlarmCode
 from safehold.policy.model import Verdict
-from safehold.server.engine import Settled
 from safehold.server.ports import ServerParts
 
 

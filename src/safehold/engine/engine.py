@@ -24,6 +24,12 @@ from safehold.classifiers.model import (
     over_mark,
     unscored,
 )
+from safehold.engine.errors import EndingError, OverloadedError
+from safehold.engine.examiner import Examiner
+from safehold.engine.figures import Figures
+from safehold.engine.judging import Judge, Judged, Question, Rulebook
+from safehold.engine.ports import Classifying, Triage
+from safehold.engine.spool import Body
 from safehold.errors import SafeholdError
 
 # What screening loads late a server has from the start: without a descriptor nothing is loaded.
@@ -32,12 +38,6 @@ from safehold.intake.model import Answer, Submission
 from safehold.media.sniff import PICTURE_FORMATS
 from safehold.policy.model import Verdict
 from safehold.screening import Examination, Screened, Screening, with_exact_digests
-from safehold.server.errors import EndingError, OverloadedError
-from safehold.server.examiner import Examiner
-from safehold.server.judging import Judge, Judged, Question, Rulebook
-from safehold.server.observe import Figures
-from safehold.server.ports import Door
-from safehold.server.spool import Body
 
 T = TypeVar("T")
 
@@ -73,20 +73,22 @@ class EngineParts:
 
     Attributes:
         examiner, judge: the two threads.
-        door: what is behind them.
+        recorder: records items.
         figures: where seconds and queue lengths are told.
         max_waiting: items that may be under way.
         write_threads: items that are recorded at once.
         classifiers: settings of the classifiers that surfaces may name.
+        asking: asks them; None where there are none.
     """
 
     examiner: Examiner
     judge: Judge
-    door: Door
+    recorder: Triage
     figures: Figures
     max_waiting: int
     write_threads: int = 8
     classifiers: tuple[ClassifierOptions, ...] = ()
+    asking: Classifying | None = None
 
 
 class Engine:
@@ -189,14 +191,12 @@ class Engine:
         if item.rulebook.surface.classifiers:
             submission = await self._score(item, judged)
         loop = asyncio.get_running_loop()
-        answer = await loop.run_in_executor(
-            self._writers, self._parts.door.recorder.record, submission
-        )
+        answer = await loop.run_in_executor(self._writers, self._parts.recorder.record, submission)
         return replace(judged, submission=submission, outcome=answer)
 
     async def _score(self, item: Item, judged: Judged) -> Submission:
         """Ask the surface's classifiers; an item that is blocked already needs none."""
-        submission, asking = judged.submission, self._parts.door.classifiers
+        submission, asking = judged.submission, self._parts.asking
         if submission.screened.decision.verdict is Verdict.BLOCK or item.body is None:
             return submission
         names = frozenset(item.rulebook.surface.classifiers)

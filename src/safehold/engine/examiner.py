@@ -17,12 +17,12 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from safehold.engine.errors import DecoderUnavailableError, EndingError
 from safehold.errors import SafeholdError
 from safehold.media.sandbox.interface import Message, Outcome
 from safehold.media.sandbox.pool import WorkerPool
 from safehold.runtime.log import Log
 from safehold.screening import Examination, read_outcome
-from safehold.server.errors import DecoderUnavailableError, EndingError
 
 _TICK_SECONDS = 1.0
 """How often deadlines are looked at when nothing happens."""

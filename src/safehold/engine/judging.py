@@ -14,6 +14,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from safehold.clock import Clock
+from safehold.engine.errors import EndingError, ListsUnavailableError
+from safehold.engine.lists import ListWatch, OpenLists
 from safehold.errors import SafeholdError
 from safehold.ids import ListName
 from safehold.intake.model import Answer, Submission
@@ -21,8 +23,6 @@ from safehold.policy.model import PolicyOptions, Reason
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.runtime.log import Log
 from safehold.screening import Examination, Rules, Screened
-from safehold.server.errors import EndingError, ListsUnavailableError
-from safehold.server.lists import ListWatch, OpenLists
 
 LARGEST_BATCH = 64
 

@@ -15,13 +15,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from safehold.engine.errors import ListsUnavailableError
+from safehold.engine.ports import ListSource
 from safehold.errors import SafeholdError
 from safehold.hashing.model import PDQ_BYTES, ExactDigests, Orientation, VariantDigests
 from safehold.lists.model import ListInfo
 from safehold.runtime.log import Log
 from safehold.screening import Examination, Screening
-from safehold.server.errors import ListsUnavailableError
-from safehold.server.ports import ListSource
 
 if TYPE_CHECKING:
     from safehold.matching.snapshot import Snapshot

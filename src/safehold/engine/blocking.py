@@ -12,7 +12,7 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
-from safehold.server.errors import OverloadedError
+from safehold.engine.errors import OverloadedError
 
 T = TypeVar("T")
 

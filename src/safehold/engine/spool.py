@@ -11,7 +11,7 @@ from __future__ import annotations
 import fcntl
 import os
 
-from safehold.server.errors import BodyTooLargeError, OverloadedError
+from safehold.engine.errors import BodyTooLargeError, OverloadedError
 
 _SEALS = fcntl.F_SEAL_WRITE | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_SEAL
 _PAGE = 4096

@@ -1,0 +1,51 @@
+"""What the engine is given. All of it blocks and is called in threads, unless it is said otherwise.
+
+They raise subclasses of `SafeholdError`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Protocol
+
+from safehold.classifiers.model import ClassifierItem, Score
+from safehold.errors import SafeholdError
+from safehold.intake.model import Answer, Submission
+from safehold.lists.model import ListInfo
+
+if TYPE_CHECKING:
+    from safehold.matching.snapshot import Snapshot
+
+
+class Triage(Protocol):
+    """Answers and records items. `safehold.intake.recorder.Recorder` is one."""
+
+    def triage(self, submissions: Sequence[Submission]) -> list[Answer | SafeholdError | None]:
+        """Answer what needs no record; None for what does."""
+        ...
+
+    def record(self, submission: Submission) -> Answer:
+        """Record an item where need be; its answer, once everything is on the disk."""
+        ...
+
+
+class ListSource(Protocol):
+    """Lists and their snapshots. `safehold.lists.service.ListService` is one."""
+
+    def show(self) -> list[ListInfo]:
+        """All lists."""
+        ...
+
+    def open(self, names: Sequence[str] | None = None) -> tuple[Snapshot, ...]:
+        """Open snapshots, each checked as a whole."""
+        ...
+
+
+class Classifying(Protocol):
+    """Asks classifiers. `safehold.classifiers.run.Classifiers` is one."""
+
+    async def classify(
+        self, item: ClassifierItem, names: frozenset[str] | None = None
+    ) -> tuple[Score, ...]:
+        """The scores of an item. Does not block."""
+        ...

@@ -1,0 +1,1 @@
+"""The shapes of generation services, a module for each."""

@@ -1,0 +1,1 @@
+"""What an operator lets nobody ask for: terms, models, and what moderation endpoints say."""

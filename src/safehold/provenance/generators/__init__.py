@@ -1,0 +1,1 @@
+"""What generators write into their files, a module for each family."""
