@@ -125,6 +125,8 @@ class OccurrenceKind(enum.StrEnum):
     UPLOAD = "upload"
     DIGESTS = "digests"
     SCAN = "scan"
+    GENERATION = "generation"
+    """A picture that went into a generation service, or came out of it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,6 +58,8 @@ class Context:
         profile_url: address of the uploader's profile.
         url: where the item stands, or was to stand.
         device_type, device_id: which kind of id of a device (`IMEI`), and the id.
+        prompt: what a generation service was asked for.
+        generation: JSON of what else is known of a generation: `api`, `models`, `seed`, `job`.
     """
 
     uploader: str = field(default="", repr=False)
@@ -73,6 +75,8 @@ class Context:
     url: str = field(default="", repr=False)
     device_type: str = field(default="", repr=False)
     device_id: str = field(default="", repr=False)
+    prompt: str = field(default="", repr=False)
+    generation: str = field(default="", repr=False)
 
     def as_json(self, **more: str) -> bytes:
         """UTF-8 JSON of what is known, with sorted keys."""

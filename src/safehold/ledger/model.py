@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from safehold.errors import UsageError
 from safehold.ids import ReleaseId, ServiceId
@@ -26,6 +28,38 @@ class LedgerOptions:
     prompts: bool = False
     distance: int = 31
     quality_floor: int = 50
+
+
+@dataclass(frozen=True, slots=True)
+class NewRelease:
+    """A picture that is about to leave.
+
+    Attributes:
+        sha256: of its bytes (32 bytes).
+        pdq, pdq_quality: see `Release`.
+    """
+
+    sha256: bytes = field(repr=False)
+    pdq: bytes | None = field(repr=False)
+    pdq_quality: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Making:
+    """What a batch of releases has in common.
+
+    Attributes:
+        service_id, account, api, at: see `Release`.
+        told: what is sealed: `account`, `address`, `models`, `seed`, `job`; JSON values.
+        words: what was asked for; sealed only where `LedgerOptions.prompts` says so.
+    """
+
+    service_id: ServiceId
+    account: bytes = field(repr=False)
+    api: str
+    at: dt.datetime
+    told: Mapping[str, Any] = field(repr=False)
+    words: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)
