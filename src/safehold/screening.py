@@ -32,6 +32,7 @@ from safehold.media.model import DecodeError, Fault
 from safehold.media.sandbox.interface import Buffer, Emit, Message, Outcome
 from safehold.policy.decide import decide
 from safehold.policy.model import Decision, Observation, PolicyOptions, Reason
+from safehold.provenance.model import Reading
 
 JOB = "safehold.screening:examine"
 WARM_UP = "safehold.screening:warm_up"
@@ -59,6 +60,7 @@ class Examination:
         frame_count: frames or pages in the file, 0 when nothing was decoded.
         variants: PDQ of each variant that was hashed.
         fault: why the item was not, or not wholly, checked.
+        reading: what the file says of its own making. No decision rests on it.
     """
 
     exact: ExactDigests | None = None
@@ -68,6 +70,7 @@ class Examination:
     frame_count: int = 0
     variants: tuple[VariantDigests, ...] = ()
     fault: Fault | None = None
+    reading: Reading = field(default=Reading(), repr=False)
 
 
 @dataclass(frozen=True, slots=True)

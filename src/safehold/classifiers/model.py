@@ -23,6 +23,12 @@ class ClassifierKind(enum.StrEnum):
     SCORE = "score"
     """The picture's bytes as the body; the answer is `{"score": x}` or `{"scores": {...}}`."""
 
+    LLAMA_GUARD = "llama_guard"
+    """A chat endpoint with a model that answers `safe`, or `unsafe` and codes. For texts alone."""
+
+
+_OF_CATEGORIES = frozenset({ClassifierKind.OPENAI, ClassifierKind.LLAMA_GUARD})
+
 
 class ScoreCode(enum.StrEnum):
     """How a score came about, or why there is none. Stable codes."""
@@ -51,7 +57,7 @@ class ClassifierOptions:
     Attributes:
         name: the operator's word for it; unique. In the settings it is the table's name.
         url: its address, in full. A private one must stand in `outbound.allowed_hosts`.
-        kind: the shape of the endpoint, `openai` or `score`.
+        kind: the shape of the endpoint, `openai`, `score` or `llama_guard`.
         mark: score, 0 to 1, from which an item is held.
         category: the category whose score counts; may be empty where the endpoint gives one
             score only.
@@ -60,6 +66,7 @@ class ClassifierOptions:
         timeout_seconds: time for one item, waiting for a free place among `max_concurrent` too.
         max_concurrent: items that are sent at the same time.
         max_bytes: largest picture that is sent.
+        max_text: longest text that is sent, in characters.
         media_types: types of pictures that are sent.
         required: whether an item without a score is held.
     """
@@ -74,6 +81,7 @@ class ClassifierOptions:
     timeout_seconds: float = 5.0
     max_concurrent: int = 8
     max_bytes: int = 20_000_000
+    max_text: int = 20_000
     media_types: tuple[str, ...] = ("image/jpeg", "image/png", "image/webp", "image/gif")
     required: bool = False
 
@@ -89,7 +97,8 @@ class ClassifierOptions:
             or self.timeout_seconds <= 0
             or self.max_concurrent < 1
             or self.max_bytes < 1
-            or (self.kind == ClassifierKind.OPENAI and not self.category)
+            or self.max_text < 1
+            or (self.kind in _OF_CATEGORIES and not self.category)
         ):
             raise ClassifierOptionsError
 
@@ -132,8 +141,8 @@ class ClassifierOptionsError(UsageError):
     code = "classifier_options"
     default_message = "The settings of a classifier cannot be used."
     default_hint = (
-        "It needs an address, a kind ('openai' with a category, or 'score'), a mark from 0 to 1, "
-        "and bounds above zero. No two have the same name."
+        "It needs an address, a kind ('openai' or 'llama_guard' with a category, or 'score'), a "
+        "mark from 0 to 1, and bounds above zero. No two have the same name."
     )
 
 

@@ -38,11 +38,16 @@ def call(options: ClassifierOptions, media_type: str, data: bytes) -> Call:
 
 
 def read(options: ClassifierOptions, answer: object) -> float:
-    """The score in an answer.
+    """The score of a picture in an answer; see `score_for`."""
+    return score_for(IMAGE, options, answer)
+
+
+def score_for(medium: str, options: ClassifierOptions, answer: object) -> float:
+    """The score in an answer to what was sent: `image` or `text`.
 
     Raises:
         BadAnswerError: the answer is not of this shape.
-        NoScoreError: it has no score of the category for pictures.
+        NoScoreError: it has no score of the category for that.
     """
     results = answer.get("results") if isinstance(answer, dict) else None
     if not isinstance(results, list) or len(results) != 1 or not isinstance(results[0], dict):
@@ -55,6 +60,6 @@ def read(options: ClassifierOptions, answer: object) -> float:
     applied = results[0].get("category_applied_input_types")
     if isinstance(applied, dict):
         inputs = applied.get(options.category)
-        if not isinstance(inputs, list) or IMAGE not in inputs:
+        if not isinstance(inputs, list) or medium not in inputs:
             raise NoScoreError
     return score_of(scores[options.category])

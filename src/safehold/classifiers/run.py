@@ -17,7 +17,7 @@ import json
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from typing import Protocol
 
-from safehold.classifiers import openai, score
+from safehold.classifiers import llama_guard, openai, score, texts
 from safehold.classifiers.model import (
     BadAnswerError,
     ClassifierItem,
@@ -59,6 +59,25 @@ _SHAPES: Mapping[str, _Shape] = {
 }
 
 
+class _TextShape(Protocol):
+    """What a module of one kind of endpoint has for texts."""
+
+    def call(self, options: ClassifierOptions, text: str, /) -> Call:
+        """The call that has a text scored."""
+        ...
+
+    def read(self, options: ClassifierOptions, answer: object, /) -> float:
+        """The score in an answer."""
+        ...
+
+
+_TEXT_SHAPES: Mapping[str, _TextShape] = {
+    ClassifierKind.OPENAI.value: texts.OPENAI,
+    ClassifierKind.SCORE.value: texts.SCORE,
+    ClassifierKind.LLAMA_GUARD.value: llama_guard,
+}
+
+
 class Classifiers:
     """The classifiers of a process; to be used within one event loop.
 
@@ -94,6 +113,13 @@ class Classifiers:
         scores = await asyncio.gather(*(self._score(name, item, once.get) for name in wanted))
         return tuple(scores)
 
+    async def classify_text(
+        self, text: str, names: Collection[str] | None = None
+    ) -> tuple[Score, ...]:
+        """The scores of a text, by name, as `classify`'s of a picture."""
+        wanted = sorted(self._options if names is None else names)
+        return tuple(await asyncio.gather(*(self._score_text(name, text) for name in wanted)))
+
     async def _score(
         self,
         name: str,
@@ -101,44 +127,71 @@ class Classifiers:
         read: Callable[[], Awaitable[bytes]],
     ) -> Score:
         option = self._options.get(name)
-        value: float | None = None
         if option is None:
-            return Score(name, "", value, ScoreCode.NOT_CONFIGURED)
+            return Score(name, "", None, ScoreCode.NOT_CONFIGURED)
         if item.media_type not in option.media_types:
-            code = ScoreCode.UNSUPPORTED_TYPE
-        elif item.size > option.max_bytes:
-            code = ScoreCode.TOO_LARGE
-        else:
-            try:
-                data = await read()
-                async with asyncio.timeout(option.timeout_seconds):
-                    value = await self._ask(option, item.media_type, data)
-                code = ScoreCode.SCORED
-            except (TimeoutError, OutboundTimeoutError):
-                code = ScoreCode.TIMEOUT
-            except OutboundDeniedError:
-                code = ScoreCode.DENIED
-            except (BadAnswerError, OutboundTooLongError):
-                code = ScoreCode.BAD_ANSWER
-            except NoScoreError:
-                code = ScoreCode.NOT_CHECKED
-            except OutboundError:
-                code = ScoreCode.UNAVAILABLE
-        return Score(name, option.category, value, code)
+            return Score(name, option.category, None, ScoreCode.UNSUPPORTED_TYPE)
+        if item.size > option.max_bytes:
+            return Score(name, option.category, None, ScoreCode.TOO_LARGE)
+        shape = _SHAPES.get(option.kind)
+        if shape is None:  # it judges texts alone
+            return Score(name, option.category, None, ScoreCode.NOT_CHECKED)
 
-    async def _ask(self, option: ClassifierOptions, media_type: str, data: bytes) -> float:
-        shape = _SHAPES[option.kind]
-        async with self._places[option.name]:
+        async def make() -> Call:
+            data = await read()
             if len(data) > _LARGE:
-                call = await asyncio.to_thread(shape.call, option, media_type, data)
-            else:
-                call = shape.call(option, media_type, data)
-            reply = await self._outbound.send(call)
+                return await asyncio.to_thread(shape.call, option, item.media_type, data)
+            return shape.call(option, item.media_type, data)
+
+        # What reading raises is the caller's; it is read before the time of the endpoint counts.
+        await read()
+        return await self._asked(option, make, shape.read)
+
+    async def _score_text(self, name: str, text: str) -> Score:
+        option = self._options.get(name)
+        if option is None:
+            return Score(name, "", None, ScoreCode.NOT_CONFIGURED)
+        if len(text) > option.max_text:
+            return Score(name, option.category, None, ScoreCode.TOO_LARGE)
+        shape = _TEXT_SHAPES[option.kind]
+
+        async def make() -> Call:
+            return shape.call(option, text)
+
+        return await self._asked(option, make, shape.read)
+
+    async def _asked(
+        self,
+        option: ClassifierOptions,
+        make: Callable[[], Awaitable[Call]],
+        read: Callable[[ClassifierOptions, object], float],
+    ) -> Score:
+        """What an endpoint says, or why it says nothing."""
+        value: float | None = None
         try:
-            answer = json.loads(reply.body)
-        except (ValueError, RecursionError) as error:
-            raise BadAnswerError from error
-        return shape.read(option, answer)
+            async with asyncio.timeout(option.timeout_seconds):
+                async with self._places[option.name]:
+                    reply = await self._outbound.send(await make())
+                value = read(option, _parsed(reply.body))
+            code = ScoreCode.SCORED
+        except (TimeoutError, OutboundTimeoutError):
+            code = ScoreCode.TIMEOUT
+        except OutboundDeniedError:
+            code = ScoreCode.DENIED
+        except (BadAnswerError, OutboundTooLongError):
+            code = ScoreCode.BAD_ANSWER
+        except NoScoreError:
+            code = ScoreCode.NOT_CHECKED
+        except OutboundError:
+            code = ScoreCode.UNAVAILABLE
+        return Score(option.name, option.category, value, code)
+
+
+def _parsed(body: bytes) -> object:
+    try:
+        return json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise BadAnswerError from error
 
 
 class _Once:

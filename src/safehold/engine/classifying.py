@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Collection
 
 from safehold.classifiers.model import ClassifierItem, ClassifierOptions, Score
 from safehold.classifiers.run import Classifiers
@@ -26,7 +27,17 @@ class LazyClassifiers:
         self, item: ClassifierItem, names: frozenset[str] | None = None
     ) -> tuple[Score, ...]:
         """The scores of an item."""
+        await self._opened()
+        return await self._classifiers.classify(item, names)
+
+    async def classify_text(
+        self, text: str, names: Collection[str] | None = None
+    ) -> tuple[Score, ...]:
+        """The scores of a text."""
+        await self._opened()
+        return await self._classifiers.classify_text(text, names)
+
+    async def _opened(self) -> None:
         if not self._open:
             self._open = True
             await self._stack.enter_async_context(self._outbound)
-        return await self._classifiers.classify(item, names)

@@ -127,6 +127,10 @@ TEXTS: Mapping[AlarmCode, tuple[str, str]] = {
         "The time of evidence is nearly over.",
         "If an authority still needs it, set a legal hold; the page of retention names the cases.",
     ),
+    AlarmCode.GENERATION_REPEATED: (
+        "What one account asks of a generation service is refused again and again.",
+        "Look at the service's open cases, and speak with the service. 'repeats' can slow or stop.",
+    ),
 }
 """For each code what is wrong, and what to do."""
 

@@ -113,6 +113,8 @@ class AlarmCode(enum.StrEnum):
     """Evidence may be destroyed, and two people have to decide it."""
     RETENTION_NEAR = "retention_near"
     """The time of evidence is nearly over."""
+    GENERATION_REPEATED = "generation_repeated"
+    """Calls of one account of a generation service are refused again and again."""
 
 
 @dataclass(frozen=True, slots=True)
