@@ -65,6 +65,14 @@ class Desk(Protocol):
         """
         ...
 
+    async def fetch_result(self, url: str) -> bytes:
+        """The bytes at an address that the upstream's answer names; bounded.
+
+        It is the upstream itself, or another host by the rules of calls to other machines (https,
+        public addresses or `outbound.allowed_hosts`). Raises `UpstreamError`.
+        """
+        ...
+
     async def admit(self, account: Account, words: Words, api: Api) -> None:
         """Check what is asked for: the account's standing, words, models, pictures going in.
 
@@ -78,12 +86,16 @@ class Desk(Protocol):
         """Check pictures that came back, in one go; for each whether it may leave.
 
         Each is looked at as exactly these bytes. What is no picture that is read, and what could
-        not be checked, may not. Released ones are in the ledger before this returns.
+        not be checked, may not. Released ones are in the ledger before this returns. What was
+        refused is recorded, and counts once for each call of the account: no `refuse` is needed.
         """
         ...
 
     async def refuse(self, account: Account, api: Api) -> None:
-        """Note that something of this account's was withheld (for repeats)."""
+        """Note that the adapter itself refused something of this account's (for repeats).
+
+        A call counts once, whatever it asks for and however much of it is refused.
+        """
         ...
 
     def keep(self, picture: bytes, content_type: bytes, request: GateRequest) -> str:
@@ -109,7 +121,10 @@ class Route:
 
     Attributes:
         method: `GET`, `POST`, ...; HEAD goes as GET, without its body.
-        pattern: `/sdapi/v1/txt2img`, `/history/{prompt_id}`; a name stands for one part.
+        pattern: `/sdapi/v1/txt2img`, `/history/{prompt_id}`; a name stands for one part. A last
+            `{name:rest}` stands for all that follows, one part or more (`/assets/{file:rest}`).
+            Of several patterns that fit, the first of the table counts; those without names
+            stand before all others.
         handler: answers it.
     """
 
@@ -156,7 +171,10 @@ class Adapter(Protocol):
         ...
 
     def trouble(self, status: int) -> Reply:
-        """The answer where the upstream or the gate cannot: 404, 405, 413, 429, 502, 503, 504."""
+        """The answer where the upstream or the gate cannot.
+
+        400, 401, 404, 405, 408, 413, 429, 500, 502, 503, 504.
+        """
         ...
 
     async def cancel(self, request: GateRequest, desk: Desk, known: Any) -> None:
