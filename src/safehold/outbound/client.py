@@ -18,8 +18,7 @@ from __future__ import annotations
 import asyncio
 import email.utils
 import ipaddress
-import ssl
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
@@ -27,7 +26,7 @@ import httpcore
 import httpx
 
 from safehold.clock import Clock, SystemClock
-from safehold.outbound.addresses import IpAddress, permitted
+from safehold.outbound.addresses import permitted
 from safehold.outbound.body import Body, Way
 from safehold.outbound.model import (
     Call,
@@ -42,12 +41,11 @@ from safehold.outbound.model import (
     OutboundTooLongError,
     Reply,
 )
+from safehold.outbound.pinned import PinnedBackend, is_tls, may_be_private, tls_context
 from safehold.outbound.resolve import Resolver, system_resolver
 
 MAX_URL = 2048
 """Longest address, in characters."""
-MAX_TRIES = 4
-"""How many of a name's addresses are tried."""
 MAX_CONNECTIONS = 64
 KEEP_ALIVE_SECONDS = 4.0
 """Shorter than what servers commonly keep (5 s), so that none closes what is about to be used."""
@@ -85,10 +83,10 @@ class Outbound:
     async def __aenter__(self) -> Self:
         # The connections are the loop's in which they were made.
         self._pool = httpcore.AsyncConnectionPool(
-            ssl_context=_tls(self._options) if self._tls else None,
+            ssl_context=tls_context(self._options) if self._tls else None,
             max_connections=MAX_CONNECTIONS,
             keepalive_expiry=KEEP_ALIVE_SECONDS,
-            network_backend=_PinnedBackend(self._options, self._resolver),
+            network_backend=PinnedBackend(self._options, self._resolver),
         )
         return self
 
@@ -141,7 +139,7 @@ class Outbound:
         except (TimeoutError, httpcore.TimeoutException) as error:
             raise OutboundTimeoutError from error
         except (httpcore.NetworkError, httpcore.ProtocolError, OSError, ValueError) as error:
-            if _is_tls(error):
+            if is_tls(error):
                 raise OutboundTlsError from error
             raise OutboundFailedError from error
 
@@ -234,80 +232,6 @@ def check_url(text: str, options: OutboundOptions) -> httpx.URL:
         literal = ipaddress.ip_address(url.host)
     except ValueError:
         return url
-    if not permitted([literal], private=_may_be_private(url.host, port, options)):
+    if not permitted([literal], private=may_be_private(url.host, port, options)):
         raise OutboundDeniedError
     return url
-
-
-def _may_be_private(host: str, port: int, options: OutboundOptions) -> bool:
-    """Whether a host may have private addresses."""
-    # A name's last dot makes no other name.
-    name = f"[{host}]:{port}" if ":" in host else f"{host.rstrip('.')}:{port}"
-    return options.allow_private or name.lower() in options.allowed_hosts
-
-
-class _PinnedBackend(httpcore.AsyncNetworkBackend):
-    """Opens connections to addresses that were looked at, and to no others."""
-
-    def __init__(self, options: OutboundOptions, resolver: Resolver) -> None:
-        self._options = options
-        self._resolver = resolver
-        self._inner = httpcore.AnyIOBackend()
-
-    async def connect_tcp(
-        self,
-        host: str,
-        port: int,
-        timeout: float | None = None,
-        local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Resolve, look at every address, connect to the first that answers."""
-        private = _may_be_private(host, port, self._options)
-        addresses = await self._resolver(host, port)
-        if not permitted(addresses, private=private):
-            raise OutboundDeniedError
-        seconds = self._options.timeout_seconds if timeout is None else timeout
-        return await self._connect(addresses[:MAX_TRIES], port, seconds)
-
-    async def _connect(
-        self, addresses: Sequence[IpAddress], port: int, seconds: float
-    ) -> httpcore.AsyncNetworkStream:
-        # One dead address must not use up the time of the others.
-        share = seconds / (len(addresses) + 1)
-        for address in addresses[:-1]:
-            try:
-                return await self._inner.connect_tcp(str(address), port, share)
-            except (httpcore.ConnectError, httpcore.ConnectTimeout):
-                continue
-        return await self._inner.connect_tcp(str(addresses[-1]), port, seconds)
-
-    async def sleep(self, seconds: float) -> None:
-        """Wait; httpcore asks for it between tries, of which there is one."""
-        await asyncio.sleep(seconds)
-
-
-def _tls(options: OutboundOptions) -> ssl.SSLContext:
-    try:
-        context = (
-            ssl.create_default_context(cafile=options.ca_file)
-            if options.ca_file
-            else httpcore.default_ssl_context()
-        )
-    except OSError as error:
-        raise OutboundTlsError(
-            "The certificates of authorities cannot be read.",
-            hint="The setting outbound.ca_file must name a file of PEM certificates.",
-        ) from error
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
-
-
-def _is_tls(error: BaseException) -> bool:
-    """Whether an error of TLS lies behind another."""
-    step: BaseException | None = error
-    while step is not None:
-        if isinstance(step, ssl.SSLError):
-            return True
-        step = step.__cause__ or step.__context__
-    return False
