@@ -13,9 +13,7 @@ from safehold.config.house import ConsoleOptions
 from safehold.console.security import (
     Origins,
     ProxiesError,
-    client_address,
     client_digest,
-    neighbourhood,
     networks,
     safe_next,
     security_headers,
@@ -23,6 +21,7 @@ from safehold.console.security import (
 )
 from safehold.console.serve import origin_of
 from safehold.runtime.listening import Binding, ListenError
+from safehold.runtime.networks import client_address, neighbourhood
 from safehold.users.roles import Role
 from tests.console.conftest import KEY, ORIGIN, House, make_house
 from tests.console.test_app import SOME

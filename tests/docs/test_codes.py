@@ -116,7 +116,8 @@ def test_readiness() -> None:
         Reason.LIST_STALE.value,
     }
     composed = (source / "compose.py").read_text()
-    checks = re.search(r"return \{(\"database\".*?)\}", composed)
+    checked = (source.parent / "engine" / "checks.py").read_text()
+    checks = re.search(r"return \{(\"database\".*?)\}", checked)
     assert checks
     said |= set(re.findall(r'"(\w+)":', checks[1]))
     notes = set(re.findall(r'notes\.add\("(\w+)"\)', health))
@@ -127,7 +128,7 @@ def test_readiness() -> None:
 
 def test_log_events() -> None:
     found: set[str] = set()
-    for folder in ("server", "work", "console", "runtime"):
+    for folder in ("engine", "server", "gate", "work", "console", "runtime"):
         for _, tree in trees(folder):
             found.update(logged(tree))
     assert len(found) > 10

@@ -157,15 +157,28 @@ def test_each_annotation_is_a_flag_of_its_own(annotation: Annotation) -> None:
     assert len(set(FILE_ANNOTATIONS.values())) == len(Annotation)
 
 
-def test_generated_is_what_the_reviewer_believes_or_the_file_says() -> None:
+def test_generated_is_what_the_reviewer_believes_or_what_is_shown() -> None:
+    """Anybody can write into a photograph that a model made it: that alone marks nothing."""
     path = "fileAnnotations/generativeAi"
     believed = made(filing(file(1, annotations=frozenset({"generative_ai"}))))
-    said = made(filing(file(1, claims=({"text": "made so", "generative": True},))))
+    claim = {"form": "c2pa", "tier": "verified", "generative": True, "place": "png/caBX"}
+    pasted = {
+        "form": "a1111",
+        "tier": "declared",
+        "generative": True,
+        "place": "png/tEXt/parameters",
+    }
+    said = made(filing(file(1, claims=(claim,))))
+    only_said = made(filing(file(1, claims=(pasted,))))
+    contradicts = made(filing(file(1, claims=(claim,), conflicts=("camera_and_generator",))))
     other = made(filing(file(1, claims=({"text": "taken so", "generative": False},))))
     assert values(believed, path, "file-1.xml") == ["true"]
     assert values(said, path, "file-1.xml") == ["true"]
+    assert values(only_said, path, "file-1.xml") == []
+    assert values(contradicts, path, "file-1.xml") == []
+    assert "says of itself" in text_of(only_said, "file-1.xml")
     assert values(other, path, "file-1.xml") == []
-    assert "made so" in text_of(said, "file-1.xml")
+    assert "png/caBX" in text_of(said, "file-1.xml")
 
 
 def test_no_list_is_named() -> None:

@@ -16,6 +16,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from safehold.engine.documents import TITLES
 from safehold.engine.errors import BodyTooLargeError, OverloadedError
 from safehold.engine.lists import ListWatch
 from safehold.engine.spool import Spool
@@ -30,7 +31,7 @@ from safehold.server.context import LIMITS, decode_header, fields_of_headers, sa
 from safehold.server.errors import MultipartError, RequestError
 from safehold.server.multipart import Form
 from safehold.server.ports import ServerParts
-from safehold.server.problems import KINDS, TITLES, problem
+from safehold.server.problems import KINDS, problem
 from safehold.server.serve import HttpServer
 from tests.server.site import Site
 

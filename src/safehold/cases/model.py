@@ -193,7 +193,9 @@ class DecisionRecord:
         reasons: codes, sorted.
         details: for policy's: `grounds` (pairs, see `Ground`), `matches` (list, tier, entry,
             classification, signal, distance, variant, orientation, conflict), `lists` (name to
-            version), `scores` (classifiers), `software` (version). JSON.
+            version), `scores` (classifiers), `software` (version), and where the file says
+            something of its making `claims` (`safehold.provenance.forms`) and `conflicts`
+            (codes). JSON.
     """
 
     decision_id: DecisionId

@@ -34,11 +34,9 @@ from safehold.console.security import (
     SESSION_COOKIE,
     Origins,
     came_by_link,
-    client_address,
     client_digest,
     cookie_name,
     may_be_fetched,
-    neighbourhood,
     networks,
     safe_next,
     security_headers,
@@ -49,6 +47,7 @@ from safehold.console.uploads import read_upload
 from safehold.console.visit import Reply, Route, Visit
 from safehold.errors import SafeholdError
 from safehold.runtime.log import Log
+from safehold.runtime.networks import client_address, neighbourhood
 
 THREADS = 32
 """Pages that are made at one time for people who are signed in."""

@@ -7,17 +7,13 @@ Fetch Metadata (W3C); RFC 6265bis on the prefix `__Host-`.
 from __future__ import annotations
 
 import hashlib
-import ipaddress
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from safehold.errors import UsageError
 from safehold.runtime.listening import is_loopback
-
-if TYPE_CHECKING:
-    pass
+from safehold.runtime.networks import Network, parse_networks
 
 NO_STORE = "no-store"
 FOR_EVER = "public, max-age=31536000, immutable"
@@ -170,9 +166,6 @@ def set_cookie(name: str, value: str, secure: bool) -> str:
     return "; ".join(parts)
 
 
-Network = ipaddress.IPv4Network | ipaddress.IPv6Network
-
-
 class ProxiesError(UsageError):
     """A network of proxies that is none."""
 
@@ -184,49 +177,9 @@ class ProxiesError(UsageError):
 def networks(texts: Iterable[str]) -> tuple[Network, ...]:
     """Networks by their texts. Raises `ProxiesError`."""
     try:
-        return tuple(ipaddress.ip_network(text) for text in texts)
+        return parse_networks(texts)
     except ValueError:
         raise ProxiesError from None
-
-
-def client_address(peer: str, forwarded: str, proxies: Sequence[Network]) -> str:
-    """Where a request came from: where a proxy sent it, the last hop that this names."""
-    if forwarded and _is_in(peer, proxies):
-        hop = forwarded.rsplit(",", maxsplit=1)[-1].strip()
-        try:
-            return str(ipaddress.ip_address(hop))
-        except ValueError:
-            return peer
-    return peer
-
-
-def neighbourhood(address: str) -> str:
-    """What counts of an address: of IPv6 the network of 64 bits, which is one house's.
-
-    Within it browsers change their address by themselves (RFC 8981), and whoever guesses would
-    have as many addresses as they like.
-    """
-    try:
-        there = ipaddress.ip_address(address)
-    except ValueError:
-        return address
-    if isinstance(there, ipaddress.IPv4Address):
-        return str(there)
-    if there.ipv4_mapped is not None:
-        return str(there.ipv4_mapped)
-    if there.is_loopback:
-        return str(there)
-    return str(ipaddress.IPv6Network((int(there) >> 64 << 64, 64)))
-
-
-def _is_in(address: str, proxies: Sequence[Network]) -> bool:
-    try:
-        there = ipaddress.ip_address(address)
-    except ValueError:
-        return False
-    if isinstance(there, ipaddress.IPv6Address) and there.ipv4_mapped is not None:
-        there = there.ipv4_mapped
-    return any(there in network for network in proxies)
 
 
 def client_digest(key: bytes, browser: str, address: str) -> bytes:

@@ -50,6 +50,9 @@ from safehold.reporting.model import (
 from safehold.reporting.records import ReportTransaction
 from safehold.vault.sealing import DamagedError, KeyMismatchError
 
+_ORIGIN = frozenset({"claims", "conflicts", "passages"})
+"""What of a manifest is the file's word on its own making."""
+
 _SHARP = frozenset({ViewLevel.GREY.value, ViewLevel.COLOUR.value})
 
 
@@ -193,16 +196,21 @@ class Collector:
     ) -> FactFile:
         stands = reading.standing
         details = stands.details if stands is not None else {}
+        manifest = dict(self.manifest(reading.case.key_name, item))
+        claims, conflicts = rules.origin(reading.decisions)
         return FactFile(
             case_id=reading.case.case_id,
             evidence_id=item.evidence_id,
             relevance=relevance,
             size=item.size,
-            manifest=self.manifest(reading.case.key_name, item),
+            manifest={name: value for name, value in manifest.items() if name not in _ORIGIN},
             occurrences=tuple(self._occurrence(reading, one) for one in found),
             viewed=reading.has_seen(item),
             classification=str(details.get("classification", "")),
             annotations=frozenset(str(one) for one in details.get("annotations", ())),
+            claims=_objects(manifest.get("claims")) or claims,
+            conflicts=tuple(map(str, manifest.get("conflicts") or ())) or conflicts,
+            passages=_objects(manifest.get("passages")),
             matches=rules.distinct_matches(reading.decisions),
             confirmed_at=stands.at if stands is not None else None,
         )
@@ -316,6 +324,12 @@ def _service(transaction: ReportTransaction, case: Case) -> str:
 def _is_demo(transaction: ReportTransaction, case: Case) -> bool:
     service = transaction.accounts.service(case.service_id)
     return service is not None and service.demo
+
+
+def _objects(value: object) -> tuple[Mapping[str, Any], ...]:
+    """The objects in a list of a manifest."""
+    found = value if isinstance(value, list) else []
+    return tuple(one for one in found if isinstance(one, dict))
 
 
 def _object(content: bytes) -> Mapping[str, Any]:

@@ -47,3 +47,14 @@ class EndingError(CallError):
 
     code = "closing"
     default_message = "The server is starting or ending."
+
+
+class BodyTimeoutError(CallError):
+    """The body did not come in time, or too slowly."""
+
+    code = "body_timeout"
+    default_message = "The body did not come in time."
+
+
+class ClientGoneError(Exception):
+    """The caller has left; there is nobody to answer."""

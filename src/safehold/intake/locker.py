@@ -6,10 +6,12 @@ import contextlib
 import datetime as dt
 import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from safehold.cases.model import Case, Evidence
 from safehold.ids import CaseId, EvidenceId
 from safehold.intake.model import DiskFullError, Submission
+from safehold.intake.origin import sealed_reading
 from safehold.intake.parts import IntakeParts
 from safehold.vault.interface import VaultError
 
@@ -108,7 +110,7 @@ class Locker:
 def _manifest(submission: Submission, size: int) -> bytes:
     """What is known of the bytes (`docs/formats/vault.md`): UTF-8 JSON with sorted keys."""
     examination = submission.screened.examination
-    known: dict[str, str | int] = {
+    known: dict[str, Any] = {
         "received": submission.received.isoformat(),
         "sha256": submission.sha256.hex(),
         "size": size,
@@ -121,4 +123,5 @@ def _manifest(submission: Submission, size: int) -> bytes:
     if examination.width:
         known["width"], known["height"] = examination.width, examination.height
         known["frames"] = examination.frame_count
+    known |= sealed_reading(examination.reading)
     return json.dumps(known, sort_keys=True, ensure_ascii=False).encode("utf-8")

@@ -41,6 +41,7 @@ from safehold.intake.model import (
     Submission,
 )
 from safehold.intake.opening import deadlines_of, new_case
+from safehold.intake.origin import told_reading
 from safehold.intake.parts import IntakeParts
 from safehold.outbox.model import Alarm, AlarmCode
 from safehold.policy.model import Reason, Verdict
@@ -315,6 +316,7 @@ class Recorder:
             "lists": dict(submission.lists),
             "scores": [dict(score) for score in submission.scores],
             "software": self._parts.software,
+            **told_reading(submission.screened.examination.reading),
         }
         transaction.cases.add_decision(
             DecisionRecord(

@@ -53,7 +53,10 @@ class FactFile:
             logged views. Nothing else makes it true.
         classification: `A1` to `B2` of the confirmation, or empty.
         annotations: codes of the confirmation (`cases.review.model.Annotation`).
-        claims: what the file says of its own origin; empty where nothing was read.
+        claims: what the file says of its own origin (`safehold.provenance.forms.claim_form`);
+            empty where nothing was read.
+        conflicts: what of it does not go together (codes).
+        passages: words in it (`kind`, `text`, `place`): prompts, accounts, jobs.
         matches: what it matches, as decisions keep it.
         confirmed_at: when a person confirmed it; None where none did.
     """
@@ -68,6 +71,8 @@ class FactFile:
     classification: str = ""
     annotations: frozenset[str] = frozenset()
     claims: tuple[Mapping[str, Any], ...] = ()
+    conflicts: tuple[str, ...] = ()
+    passages: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     matches: tuple[Mapping[str, Any], ...] = field(default=(), repr=False)
     confirmed_at: dt.datetime | None = None
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from safehold.hashing.model import SignalType
 from safehold.matching.match import Match
+from safehold.provenance.forms import claim_form
 from safehold.scan.examine import Examined
 from safehold.screening import (
     Examination,
@@ -33,7 +34,10 @@ def scan_row(examined: Examined, screened: Screened) -> Row:
     row["matches"] = [match_form(match) for match in nearest(screened.matches)]
     if len(screened.matches) > MAX_MATCHES:
         row["matches_omitted"] = len(screened.matches) - MAX_MATCHES
-    row["provenance"] = []
+    reading = examination.reading
+    row["provenance"] = [claim_form(claim) for claim in reading.claims]
+    if reading.conflicts:
+        row["provenance_conflicts"] = [conflict.value for conflict in reading.conflicts]
     row["error"] = examination.fault.value if examination.fault else None
     row["format"] = examination.format
     row["size"] = examination.exact.size if examination.exact else examined.size

@@ -15,16 +15,18 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from safehold.engine.errors import EndingError, OverloadedError
+from safehold.engine.documents import Reply
+from safehold.engine.errors import ClientGoneError, EndingError, OverloadedError
 from safehold.engine.figures import CONTENT_TYPE
+from safehold.engine.reading import Receive, Scope, Send
 from safehold.errors import SafeholdError
 from safehold.server.background import Background
-from safehold.server.errors import ClientGoneError, MethodError, PathError
+from safehold.server.errors import MethodError, PathError
 from safehold.server.joined import Joined
 from safehold.server.openapi import document
 from safehold.server.ports import ServerParts
-from safehold.server.problems import Reply, internal_problem, problem
-from safehold.server.request import Receive, Request, Scope, Send
+from safehold.server.problems import internal_problem, problem
+from safehold.server.request import Request
 from safehold.server.routes_screen import ScreenRoutes
 from safehold.server.routes_speech import SpeechRoutes
 

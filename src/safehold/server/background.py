@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
+from safehold.engine.checks import CHECK_SECONDS
+from safehold.engine.steps import Steps
 from safehold.fleet.model import Server
-from safehold.server.health import CHECK_SECONDS
 from safehold.server.joined import Joined
 from safehold.server.ports import ServerParts
 
@@ -22,8 +22,7 @@ class Background:
         self._joined = joined
         self._address = address
         self._started = parts.clock.now()
-        self._tasks: list[asyncio.Task[None]] = []
-        self._failing: set[str] = set()
+        self._steps = Steps(parts.log, self._told)
 
     async def start(self) -> None:
         """Open the lists, start the threads, and say that this server runs.
@@ -35,48 +34,30 @@ class Background:
         joined.judge.start()
         await asyncio.to_thread(joined.lists.refresh)
         await joined.health.check()
-        await self._once("heartbeat", self._seen)
+        await self._steps.once("heartbeat", self._seen)
         for name, seconds, step in (
             ("lists", self._parts.options.list_refresh_seconds, self._refresh),
             ("checks", CHECK_SECONDS, joined.health.check),
             ("heartbeat", HEARTBEAT_SECONDS, self._seen),
             ("usage", USAGE_SECONDS, self._exchange),
         ):
-            self._tasks.append(asyncio.create_task(self._repeat(name, seconds, step)))
+            self._steps.every(name, seconds, step)
 
     async def stop(self) -> None:
         """Finish what is under way, and end everything."""
         self._joined.health.ending = True
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._steps.stop()
         await self._joined.engine.stop()
-        await self._once("usage", self._exchange)
-        await self._once("heartbeat", self._gone)
+        await self._steps.once("usage", self._exchange)
+        await self._steps.once("heartbeat", self._gone)
         self._joined.lists.close()
         self._joined.gate.close()
         self._joined.records.close()
         self._joined.health.close()
 
-    async def _repeat(self, name: str, seconds: float, step: Callable[[], Awaitable[None]]) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            await self._once(name, step)
-
-    async def _once(self, name: str, step: Callable[[], Awaitable[None]]) -> None:
-        """One step; a failure is said once, and it is tried again next time."""
-        try:
-            await step()
-        except Exception as error:  # noqa: BLE001 - what runs beside the calls must not end
-            if name not in self._failing:
-                self._parts.log.error("background", step=name, exception=type(error).__name__)
-            self._failing.add(name)
-            if name == "lists":
-                self._joined.health.lists_unreadable = True
-            return
-        self._failing.discard(name)
+    def _told(self, name: str, failed: bool) -> None:
         if name == "lists":
-            self._joined.health.lists_unreadable = False
+            self._joined.health.lists_unreadable = failed
 
     async def _refresh(self) -> None:
         await asyncio.to_thread(self._joined.lists.refresh)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import sys
-from collections.abc import Callable
 
 from safehold import __version__
 from safehold.accounts.budgets import Budgets
 from safehold.accounts.model import CANARY_SERVICE
 from safehold.accounts.probing import ProbeWatch
 from safehold.accounts.service import exchange_usage
+from safehold.engine.checks import home_checks
 from safehold.engine.classifying import LazyClassifiers
 from safehold.fleet.model import CanaryResult, Server
 from safehold.ids import ListName, ServerId, ServiceId
@@ -85,7 +85,7 @@ def server_parts(runtime: ServiceRuntime, log: Log | None = None) -> ServerParts
         request=runtime.examine_options.as_request(),
         classifiers=classifiers,
         canary_list=ListName(CANARY_SERVICE),
-        checks=_checks(runtime),
+        checks=home_checks(runtime),
         notes=_notes(runtime),
         clock=runtime.clock,
         ids=runtime.ids,
@@ -101,25 +101,3 @@ def _notes(runtime: ServiceRuntime) -> tuple[str, ...]:
     named = (Environment.PRODUCTION.value,) if settings.cybertip.username else ()
     missing = can_report(settings.reporting, settings.cybertip, named)
     return (AlarmCode.REPORTING_UNREADY.value,) if missing else ()
-
-
-def _checks(runtime: ServiceRuntime) -> dict[str, Callable[[], bool]]:
-    """What must be true for readiness, by the code that is told where it is not."""
-
-    def database() -> bool:
-        runtime.records.check()
-        return True
-
-    def vault() -> bool:
-        runtime.objects.check()
-        runtime.keys.check()
-        return True
-
-    def room() -> bool:
-        free = runtime.room()
-        return free is None or free >= runtime.settings.intake.min_free_bytes
-
-    def officers() -> bool:
-        return bool(runtime.officers.recipients())  # without them no case can be opened
-
-    return {"database": database, "vault": vault, "officers": officers, "disk_full": room}

@@ -32,13 +32,6 @@ class EmptyBodyError(CallError):
     default_message = "The call has no bytes to check."
 
 
-class BodyTimeoutError(CallError):
-    """The body did not come in time, or too slowly."""
-
-    code = "body_timeout"
-    default_message = "The body did not come in time."
-
-
 class MultipartError(CallError):
     """The body is no multipart form of the agreed shape."""
 
@@ -88,7 +81,3 @@ class MethodError(CallError):
     def __init__(self, allowed: tuple[str, ...]) -> None:
         super().__init__()
         self.allowed = allowed
-
-
-class ClientGoneError(Exception):
-    """The caller has left; there is nobody to answer."""

@@ -1,27 +1,17 @@
-"""Whether the server lives, and whether it can do its work: codes, and nothing more.
-
-Checks run in a thread every few seconds and their results are kept, so that asking costs
-nothing and a check that hangs holds up nobody: it counts as failed until it returns.
-"""
+"""Whether the server lives, and whether it can do its work: codes, and nothing more."""
 
 from __future__ import annotations
 
-import asyncio
 import datetime as dt
 import json
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
+from safehold.engine.checks import Checks
+from safehold.engine.documents import Reply
 from safehold.engine.engine import Engine
 from safehold.engine.lists import ListWatch
 from safehold.fleet.model import CanaryResult
 from safehold.ids import ServerId
 from safehold.server.ports import ServerParts
-from safehold.server.problems import Reply
-
-CHECK_SECONDS = 3.0
-"""How often checks run, and how long one may take."""
-
 
 RECENT_CANARY = dt.timedelta(hours=3)
 """Where the last canary is older, readiness notes it."""
@@ -42,16 +32,14 @@ class Health:
         self._lists = lists
         self._engine = engine
         self._started = parts.clock.now()
-        self._failed: set[str] = set(parts.checks)
+        self._checks = Checks(parts.checks, {"canary": self._look_for_canary}, parts.log)
         self._canary: CanaryResult | None = None
-        self._hanging: dict[str, asyncio.Future[bool]] = {}
-        self._threads = ThreadPoolExecutor(max(2, len(parts.checks) + 1), "checks")
         self.lists_unreadable = False
         self.ending = False
 
     def close(self) -> None:
         """End the threads; a check that hangs is left behind."""
-        self._threads.shutdown(wait=False, cancel_futures=True)
+        self._checks.close()
 
     def live(self) -> Reply:
         """`/health/live`."""
@@ -68,7 +56,7 @@ class Health:
     def reasons(self) -> set[str]:
         """Codes of all that keeps this server from its work."""
         now = self._parts.clock.now()
-        reasons = set(self._failed)
+        reasons = set(self._checks.failed)
         if self.ending:
             reasons.add("closing")
         if not self._engine.ready:
@@ -112,33 +100,8 @@ class Health:
         return (self._parts.clock.now() - min(updated.values())).total_seconds()
 
     async def check(self) -> None:
-        """Run all checks once; one that takes too long counts as failed, and runs on."""
-        await asyncio.gather(
-            *(self._check(code, check) for code, check in self._parts.checks.items()),
-            self._check("canary", self._look_for_canary),
-        )
-
-    async def _check(self, code: str, check: Callable[[], bool]) -> None:
-        if code in self._hanging:
-            return
-        running = asyncio.get_running_loop().run_in_executor(self._threads, check)
-        self._hanging[code] = running
-        running.add_done_callback(lambda done: self._checked(code, done))
-        done, _ = await asyncio.wait([running], timeout=CHECK_SECONDS)
-        if not done:
-            self._say(code, good=False)
-
-    def _checked(self, code: str, done: asyncio.Future[bool]) -> None:
-        self._hanging.pop(code, None)
-        if not done.cancelled():
-            self._say(code, good=done.exception() is None and done.result() is True)
-
-    def _say(self, code: str, *, good: bool) -> None:
-        if code not in self._parts.checks:
-            return
-        if good is (code in self._failed):
-            (self._parts.log.info if good else self._parts.log.error)("check", code=code, good=good)
-        (self._failed.discard if good else self._failed.add)(code)
+        """Run all checks once."""
+        await self._checks.run()
 
     def _look_for_canary(self) -> bool:
         self._canary = self._parts.door.canary(self._server_id)

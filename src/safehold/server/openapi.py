@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from safehold.config.doors import ServerOptions
+from safehold.engine.documents import PROBLEM_TYPE
 from safehold.server import bodies
 from safehold.server.context import LIMITS
-from safehold.server.problems import PROBLEM_TYPE
 
 Json = dict[str, Any]
 

@@ -2,54 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
-import re
-from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from collections.abc import Mapping
 
 from safehold.accounts.keys import Caller
-from safehold.engine.errors import BodyTooLargeError
-from safehold.server.errors import BodyTimeoutError, ClientGoneError, MediaTypeError, RequestError
-
-Scope = MutableMapping[str, Any]
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
-
-_FREE_SECONDS = 5.0
-"""How long a body may take before its rate is looked at."""
-
-_DRAIN_BYTES = 256 * 1024
-_DRAIN_SECONDS = 1.0
-"""What is read of a refused body before the connection is closed instead."""
+from safehold.engine.reading import Incoming, Receive, Scope
+from safehold.server.errors import MediaTypeError, RequestError
 
 _PLAIN = (b"", b"identity", b"binary", b"8bit", b"7bit")
 """Codings of a body that leave its bytes as they are."""
 
 _FORM = b"multipart/form-data"
 
-_LENGTH = re.compile(rb"[0-9]{1,19}")
 
-
-class Sink(Protocol):
-    """Takes a body piece by piece."""
-
-    def write(self, chunk: bytes, /) -> None:
-        """Take the next piece. May raise."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class BodyLimits:
-    """Bounds of one body: bytes in all, seconds in all, bytes a second after five seconds."""
-
-    max_bytes: int
-    seconds: float
-    rate: int
-
-
-class Request:
+class Request(Incoming):
     """A call."""
 
     def __init__(self, scope: Scope, receive: Receive, request_id: str) -> None:
@@ -60,9 +25,7 @@ class Request:
         self.verdict = ""
         self.path_part = ""
         self.repeated: frozenset[bytes] = frozenset()
-        self._receive = receive
-        self._whole = False
-        self.headers = self._read_headers(scope["headers"])
+        super().__init__(self._read_headers(scope["headers"]), receive)
 
     def _read_headers(self, pairs: list[tuple[bytes, bytes]]) -> Mapping[bytes, bytes]:
         headers = dict(pairs)
@@ -112,78 +75,3 @@ class Request:
                 raise MediaTypeError
         if self.media_type.startswith(b"multipart/") and not self.is_form:
             raise MediaTypeError
-
-    @property
-    def length(self) -> int | None:
-        """What `Content-Length` says, or None."""
-        value = self.headers.get(b"content-length")
-        if value is None or _LENGTH.fullmatch(value) is None:
-            return None
-        return int(value)
-
-    async def read(self, sink: Sink, limits: BodyLimits) -> int:
-        """Read the body to its end; its size.
-
-        Raises:
-            BodyTooLargeError: it says that it is, or is, larger than it may be.
-            BodyTimeoutError: it takes too long, or comes too slowly.
-            ClientGoneError: it breaks off.
-        """
-        length = self.length
-        if length is not None and length > limits.max_bytes:
-            raise BodyTooLargeError
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        size = 0
-        try:
-            async with asyncio.timeout_at(began + min(_FREE_SECONDS, limits.seconds)) as timeout:
-                while True:
-                    event = await self._receive()
-                    if event["type"] != "http.request":
-                        raise ClientGoneError
-                    chunk = event.get("body", b"")
-                    # Said first: a sink that refuses the last piece leaves nothing to drain.
-                    self._whole = not event.get("more_body", False)
-                    if chunk:
-                        size += len(chunk)
-                        if size > limits.max_bytes:
-                            raise BodyTooLargeError
-                        sink.write(chunk)
-                    if self._whole:
-                        return size
-                    earned = _FREE_SECONDS + size / limits.rate
-                    timeout.reschedule(began + min(limits.seconds, earned))
-        except TimeoutError:
-            raise BodyTimeoutError from None
-
-    async def drain(self) -> bool:
-        """Read what is left of a body that is not wanted, if it is little.
-
-        Returns whether it is all read, so that the connection can go on.
-        """
-        if self._whole:
-            return True
-        if self.headers.get(b"expect", b"").lower() == b"100-continue":
-            return False
-        chunked = b"transfer-encoding" in self.headers
-        if not chunked and not self.length:
-            return self.headers.get(b"content-length") in (None, b"0")
-        if (self.length or 0) > _DRAIN_BYTES:
-            return False
-        try:
-            await self.read(_Nowhere(), BodyLimits(_DRAIN_BYTES, _DRAIN_SECONDS, _DRAIN_BYTES))
-        except (BodyTooLargeError, BodyTimeoutError, ClientGoneError):
-            return False
-        return True
-
-
-class _Nowhere:
-    """A sink that keeps nothing."""
-
-    def write(self, chunk: bytes) -> None:
-        """Let it go."""
-
-
-async def discard(request: Request, limits: BodyLimits) -> None:
-    """Read a body to its end and keep nothing of it."""
-    await request.read(_Nowhere(), limits)

@@ -14,9 +14,11 @@ from safehold.accounts.budgets import Call
 from safehold.accounts.keys import Caller
 from safehold.accounts.model import CANARY_SERVICE, Scope
 from safehold.cases.model import OccurrenceKind
+from safehold.engine.documents import Reply
 from safehold.engine.engine import Item
 from safehold.engine.errors import OverloadedError
 from safehold.engine.judging import Rulebook
+from safehold.engine.reading import BodyLimits, discard
 from safehold.engine.spool import Body
 from safehold.hashing.model import ExactDigests, Orientation, VariantDigests
 from safehold.intake.model import Answer, Idempotency, Submission
@@ -27,8 +29,7 @@ from safehold.server import bodies
 from safehold.server.context import Said, fields_of_headers, idempotency_key, said
 from safehold.server.errors import EmptyBodyError, MediaTypeError, RequestError, UnknownSurfaceError
 from safehold.server.multipart import OVERHEAD_BYTES, Form
-from safehold.server.problems import Reply
-from safehold.server.request import BodyLimits, Request, discard
+from safehold.server.request import Request
 from safehold.server.shared import Shared, read_json
 from safehold.server.watching import Watcher
 

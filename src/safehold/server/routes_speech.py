@@ -10,11 +10,12 @@ import re
 from safehold.accounts.budgets import Call
 from safehold.accounts.model import Scope
 from safehold.cases.receipt import UnknownReceiptError
+from safehold.engine.documents import Reply
+from safehold.engine.reading import BodyLimits
 from safehold.intake.model import Answer, Appeal, Flag
 from safehold.server import bodies
 from safehold.server.errors import RequestError, UnknownSurfaceError
-from safehold.server.problems import Reply
-from safehold.server.request import BodyLimits, Request
+from safehold.server.request import Request
 from safehold.server.shared import Shared, read_json
 
 _RECEIPT = re.compile(r"[A-Za-z0-9_-]{1,128}")

@@ -1,103 +1,40 @@
-"""The server of the door: its connections, its threads, and a shutdown that ends."""
+"""The server of the door."""
 
 from __future__ import annotations
 
-import gc
-import socket
-import sys
-
-import uvicorn
-
-from safehold.runtime.listening import (
-    Binding,
-    ListenError,
-    PlainEndServer,
-    in_url,
-    listen,
-    load,
-    raise_descriptors,
-)
-from safehold.runtime.log import reduce_libraries
-from safehold.server.app import create_app
-from safehold.server.connection import connections
+from safehold.config.doors import ServerOptions
+from safehold.engine.connection import ConnectionBounds
+from safehold.engine.serving import BoundServer, ServingOptions
+from safehold.runtime.listening import Binding, check_binding
+from safehold.server.app import App, create_app
 from safehold.server.ports import ServerParts
 
-SWITCH_SECONDS = 0.001
-"""How long a thread may keep the others from running. Python's own 5 ms would be felt in every
-answer, since an item goes through three threads."""
 
-
-class HttpServer:
+class HttpServer(BoundServer):
     """A server that is bound to its address, and runs until it is told to end."""
+
+    app: App
 
     def __init__(self, parts: ServerParts, binding: Binding) -> None:
         """Bind. Raises `ListenError`."""
-        self._listener = listen(binding)
-        host, self.port = self._listener.getsockname()[:2]
-        scheme = "https" if binding.tls_certificate else "http"
-        self.address = f"{scheme}://{in_url(host)}:{self.port}"
-        self.app = create_app(parts, self.address)
-        reduce_libraries(parts.log)
-        if not raise_descriptors(parts.options.max_connections):
-            parts.log.warning("few_descriptors")
-        options = parts.options
-        config = uvicorn.Config(
-            self.app,
-            http=connections(options),
-            ws="none",
-            loop="uvloop",
-            lifespan="on",
-            interface="asgi3",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            proxy_headers=False,
-            timeout_keep_alive=int(options.keep_alive_seconds) or 1,
-            timeout_graceful_shutdown=int(options.shutdown_seconds) or 1,
-            ssl_certfile=binding.tls_certificate,
-            ssl_keyfile=binding.tls_key,
-        )
-        load(config, self._listener)
-        self._server = _Server(config)
 
-    @property
-    def started(self) -> bool:
-        """Whether calls are taken."""
-        return self._server.started
+        def make(address: str) -> App:
+            self.app = create_app(parts, address)
+            return self.app
 
-    def run(self) -> None:
-        """Serve until SIGTERM, SIGINT or `end`. For the main thread, or any other (no signals).
-
-        Raises `ListenError` where it could not start; the log says why.
-        """
-        before = sys.getswitchinterval()
-        sys.setswitchinterval(SWITCH_SECONDS)
-        try:
-            self._server.run(sockets=[self._listener])
-        except SystemExit:
-            raise ListenError("The server could not start.", hint="The log says why.") from None
-        finally:
-            sys.setswitchinterval(before)
-            gc.unfreeze()
-            self._listener.close()
-
-    def end(self) -> None:
-        """Finish the calls that are under way, and end."""
-        self._server.should_exit = True
+        check_binding(binding)
+        super().__init__(make, binding, serving_options(parts.options), parts.log)
 
 
-class _Server(PlainEndServer):
-    """Uvicorn's server, whose garbage collector leaves alone what is there for good."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start, and have the garbage collector look no more at all that is loaded by then.
-
-        It would hold up every call for some 40 ms, from time to time, and find nothing.
-        """
-        await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
+def serving_options(options: ServerOptions) -> ServingOptions:
+    """The bounds of connections that the settings name."""
+    bounds = ConnectionBounds(
+        max_connections=options.max_connections,
+        header_seconds=options.header_seconds,
+        max_header_bytes=options.max_header_bytes,
+        retry_after_seconds=options.retry_after_seconds,
+    )
+    return ServingOptions(bounds, options.keep_alive_seconds, options.shutdown_seconds)
 
 
 def serve(parts: ServerParts, binding: Binding) -> None:

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from safehold.engine.blocking import Blocking
 from safehold.engine.engine import Engine
 from safehold.engine.figures import Figures
+from safehold.engine.reading import BodyLimits
 from safehold.engine.spool import Spool
 from safehold.server.auth import Gate, Purse
 from safehold.server.errors import EmptyBodyError, MediaTypeError
 from safehold.server.ports import ServerParts
-from safehold.server.request import BodyLimits, Request
+from safehold.server.request import Request
 
 _JSON = b"application/json"
 

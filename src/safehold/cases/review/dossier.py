@@ -61,7 +61,8 @@ class Dossier:
             once: exact ones first, then the nearest.
         others: cases in which an uploader of this one occurs, the newest first.
         group: cases with nearly the same picture, without this one, the nearest first.
-        claims: claims of provenance.
+        claims: what the file says of its own making (`safehold.provenance.forms.claim_form`).
+        conflicts: what of it does not go together (codes).
         needs_view: whether to confirm it, this user has to look first. A clearing always does.
         looked: whether this user has looked since its evidence last changed.
         clear_needs_two: whether one person alone cannot clear it.
@@ -84,6 +85,7 @@ class Dossier:
     others: tuple[OtherCase, ...]
     group: tuple[CaseId, ...]
     claims: tuple[Mapping[str, Any], ...]
+    conflicts: tuple[str, ...]
     needs_view: bool
     looked: bool
     clear_needs_two: bool
@@ -111,6 +113,7 @@ class Dossiers:
         reading = Reading(transaction, case)
         why_not = reading.why_not(user)
         others = reviews.others(case_id, MOST_OTHERS)
+        claims, conflicts = rules.origin(reading.decisions)
         return Dossier(
             case=case,
             lock=reviews.lock_of(case_id, self._desk.now()),
@@ -129,7 +132,8 @@ class Dossiers:
                 for one in others
             ),
             group=self._grouping.near(transaction, case),
-            claims=(),
+            claims=claims,
+            conflicts=conflicts,
             needs_view=rules.needs_view(reading.facts, clearing=False),
             looked=reading.has_looked(user),
             clear_needs_two=rules.clear_needs_two(reading.facts),

@@ -288,6 +288,23 @@ def basis(case: Case, decisions: Sequence[DecisionRecord], evidence: Sequence[Ev
     return hashlib.blake2b(json.dumps(about).encode(), digest_size=12).hexdigest()
 
 
+def origin(
+    decisions: Iterable[DecisionRecord],
+) -> tuple[tuple[Mapping[str, Any], ...], tuple[str, ...]]:
+    """What the file says of its own making, and what of it does not go together.
+
+    The bytes of a case are always the same, so the newest decision that says anything stands.
+    """
+    for decision in sorted(decisions, key=lambda one: one.at, reverse=True):
+        claims, conflicts = decision.details.get("claims"), decision.details.get("conflicts")
+        if isinstance(claims, list):
+            return (
+                tuple(claim for claim in claims if isinstance(claim, Mapping)),
+                tuple(map(str, conflicts)) if isinstance(conflicts, list) else (),
+            )
+    return (), ()
+
+
 def distinct_matches(decisions: Iterable[DecisionRecord]) -> tuple[Mapping[str, Any], ...]:
     """What policy's decisions name as matches, each once: exact ones first, then the nearest."""
     found: dict[tuple[str, str, str], Mapping[str, Any]] = {}

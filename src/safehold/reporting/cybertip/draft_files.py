@@ -43,6 +43,9 @@ _FOUND: Mapping[How, str] = {
     How.LIKENESS: "Found by likeness to an entry of a list of known material.",
     How.OTHERWISE: "Found otherwise than by a list of known material.",
 }
+_PASSAGES = 8
+_PASSAGE_CHARS = 2_000
+"""Words in a file that the report tells; all of them stand in the file itself."""
 _SAID = ("format", "width", "height", "frames")
 """What of the manifest is told as it stands."""
 
@@ -98,7 +101,7 @@ def _location(file: FactFile, facts: FilingFacts, details: FilingDetails) -> str
 
 def _annotations(file: FactFile) -> set[Annotation]:
     chosen = {one for one in Annotation if one in file.annotations}
-    if known.is_said_generated(file):
+    if known.is_shown_generated(file):
         chosen.add(Annotation.GENERATIVE_AI)
     if _is_supplemental(file):
         chosen.discard(Annotation.POTENTIAL_MEME)
@@ -129,6 +132,21 @@ def _details(file: FactFile) -> Iterator[Details]:
     said.append(NameValuePair("size", str(file.size)))
     for number, claim in enumerate(file.claims, start=1):
         said += _pairs(f"claim {number}", claim)
+    if file.conflicts:
+        said.append(NameValuePair("claims contradict one another", ", ".join(file.conflicts)))
+    asked = dict.fromkeys(
+        (name, said_text)
+        for one in known.by_time(file.occurrences)
+        for name in ("prompt", "generation")
+        if (said_text := text_of(one, name))
+    )
+    for number, (name, said_text) in enumerate(list(asked)[:_PASSAGES], start=1):
+        label = f"asked of the generator {number}: {name}"
+        said.append(NameValuePair(label, said_text[:_PASSAGE_CHARS]))
+    for number, passage in enumerate(file.passages[:_PASSAGES], start=1):
+        text = str(passage.get("text", ""))[:_PASSAGE_CHARS]
+        if text:
+            said.append(NameValuePair(f"words {number}: {passage.get('kind', '')}", text))
     yield Details(None, tuple(said))
 
 

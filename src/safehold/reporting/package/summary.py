@@ -99,6 +99,8 @@ def _file(file: FactFile, name: str) -> dict[str, Any]:
         "classification": file.classification or None,
         "annotations": sorted(file.annotations),
         "claims": [dict(claim) for claim in file.claims],
+        "conflicts": list(file.conflicts),
+        "passages": [dict(passage) for passage in file.passages],
         "confirmed": _time(file.confirmed_at) if file.confirmed_at else None,
         "occurrences": [_occurrence(one) for one in file.occurrences],
     }
@@ -161,6 +163,8 @@ def _file_rows(file: FactFile) -> list[tuple[str, str]]:
         ("Classification", file.classification),
         ("Annotations", ", ".join(sorted(file.annotations))),
         *(("Says of its origin", _text(claim)) for claim in file.claims),
+        ("Contradicts itself in", ", ".join(file.conflicts)),
+        *((f"Words in it: {one.get('kind', '')}", _text(one.get("text"))) for one in file.passages),
     ]
 
 

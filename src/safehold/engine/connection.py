@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from uvicorn.config import Config
@@ -19,8 +20,7 @@ from uvicorn.protocols.http.httptools_impl import (
 )
 from uvicorn.server import ServerState
 
-from safehold.config.doors import ServerOptions
-from safehold.server.problems import Reply, document
+from safehold.engine.documents import Reply, document
 
 _NO_UPGRADE = "This server speaks HTTP/1.1 and nothing else: send no Upgrade header."
 
@@ -30,10 +30,30 @@ _TURNS = itertools.count(1)
 milliseconds, in which many of them come."""
 
 
+@dataclass(frozen=True, slots=True)
+class ConnectionBounds:
+    """Bounds of connections.
+
+    Attributes:
+        max_connections: at one time.
+        header_seconds: within how long a call's headers must have come.
+        max_header_bytes: largest headers of a call.
+        retry_after_seconds: what callers are told to wait for whom there is no connection.
+        own_address_only: whether an address is taken only as a path (RFC 9112, section 3.2.1),
+            and not with the name of a host before it.
+    """
+
+    max_connections: int = 1024
+    header_seconds: float = 10.0
+    max_header_bytes: int = 16 * 1024
+    retry_after_seconds: int = 2
+    own_address_only: bool = False
+
+
 class Connection(HttpToolsProtocol):
     """A connection over HTTP/1.1."""
 
-    options: ClassVar[ServerOptions] = ServerOptions()
+    bounds: ClassVar[ConnectionBounds] = ConnectionBounds()
 
     def __init__(
         self,
@@ -43,7 +63,7 @@ class Connection(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._options = self.options
+        self._options = self.bounds
         self._header_bytes = 0
         self._in_headers = True
         self._since_body = 0
@@ -100,6 +120,9 @@ class Connection(HttpToolsProtocol):
         size = sum(len(name) + len(value) + 4 for name, value in self.headers) + len(self.url)
         if size > self._options.max_header_bytes:
             self._refuse(document(431, "headers_too_large", ""))
+            return
+        if self._options.own_address_only and not self.url.startswith(b"/"):
+            self._refuse(document(400, "http_invalid", ""))
             return
         if self.parser.should_upgrade() and self._has_body():
             # The parser takes no body of such a call, and would read it as the next call.
@@ -189,6 +212,6 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def connections(options: ServerOptions) -> type[Connection]:
+def connections(bounds: ConnectionBounds) -> type[Connection]:
     """The class of connections with these bounds, as uvicorn wants it."""
-    return type("BoundedConnection", (Connection,), {"options": options})
+    return type("BoundedConnection", (Connection,), {"bounds": bounds})
