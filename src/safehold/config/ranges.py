@@ -46,6 +46,10 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "review.small_side": (32, 640),
     "review.side": (64, 3_200),
     "transparency.least": (3, 10_000),
+    "gate.account_share": (0.01, 1),
+    "repeats.alert": (0, math.inf),
+    "repeats.slow": (0, math.inf),
+    "repeats.stop": (0, math.inf),
 }
 """Smallest and largest value of settings. Any other number must be above zero, and finite."""
 

@@ -32,6 +32,7 @@ from safehold.accounts.probing import ProbeOptions
 from safehold.cases.review.model import ReviewOptions
 from safehold.classifiers.model import ClassifierOptions
 from safehold.config.doors import CustodianOptions, ServerOptions, VaultPlaces, WorkOptions
+from safehold.config.gates import GateOptions, RepeatOptions
 from safehold.config.house import ConsoleOptions, PreviewOptions
 from safehold.config.ranges import out_of_range
 from safehold.errors import UsageError
@@ -72,6 +73,8 @@ GROUPS = (
     "reporting",
     "retention",
     "transparency",
+    "gate",
+    "repeats",
 )
 """Settings that are options classes of the packages."""
 TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions, "classifiers": ClassifierOptions}
@@ -151,6 +154,8 @@ class Settings(BaseSettings):
     reporting: ReportingOptions = ReportingOptions()
     retention: RetentionOptions = RetentionOptions()
     transparency: TransparencyOptions = TransparencyOptions()
+    gate: GateOptions = GateOptions()
+    repeats: RepeatOptions = RepeatOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
     classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)
