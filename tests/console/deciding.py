@@ -152,6 +152,7 @@ class Office:
         reasons: Sequence[str] = (),
         uploader: bytes | None = UPLOADER,
         evidence: int = 1,
+        origin: dict[str, Any] | None = None,
         **fields: Any,
     ) -> CaseId:
         """An open case, with policy's decision on it."""
@@ -197,7 +198,7 @@ class Office:
             actor="policy",
             verdict=case.verdict,
             reasons=found,
-            details={"grounds": grounds, "matches": list(matches)},
+            details={"grounds": grounds, "matches": list(matches), **(origin or {})},
         )
         with self.records.write() as transaction:
             transaction.cases.add(case)

@@ -51,6 +51,46 @@ def test_a_case_shows_first_what_is_known_without_looking(office: Office) -> Non
     assert user.user_id not in page.text
 
 
+def test_a_case_shows_what_the_file_says_of_its_making(office: Office) -> None:
+    claim = {
+        "form": "a1111",
+        "tier": "declared",
+        "generative": True,
+        "place": "png/tEXt/parameters",
+        "offset": 57,
+        "generator": "AUTOMATIC1111",
+        "version": "v1.9",
+        "model": "<b>sea</b>",
+        "model_hash": "0123abcd",
+        "loras": [{"name": "harbour", "hash": "77ff"}],
+        "seed": "42",
+        "source_image": True,
+        "extent": "partial",
+        "checks": {"signature": "ok", "trust": "untrusted", "issuer": "Lighthouse Ltd"},
+    }
+    origin = {"claims": [claim], "conflicts": ["camera_and_generator"]}
+    case_id = office.case(exact(), origin=origin)
+    _, browser = office.reviewer()
+    page = browser.get(f"/cases/{case_id}")
+    said = text_of(page)
+    for words in (
+        "AUTOMATIC1111 v1.9",
+        "0123abcd",
+        "harbour",
+        "Seed: 42",
+        "a part of the picture",
+        "A picture was put in.",
+        "Signature: holds",
+        "Trust: not trusted",
+        "Issuer: Lighthouse Ltd",
+        "anybody could have written it",
+        "It says that a camera took it, and that a model made it.",
+        "makes nothing less urgent",
+    ):
+        assert words in said, words
+    assert "<b>sea</b>" not in page.text
+
+
 def test_an_exact_match_with_a_confirmed_list_is_confirmed_without_a_look(office: Office) -> None:
     case_id = office.case(exact())
     user, browser = office.reviewer()

@@ -24,6 +24,7 @@ from safehold.cli import (
     evidence,
     hash_command,
     init,
+    inspect_command,
     lists,
     officers,
     report,
@@ -82,6 +83,7 @@ def options(
 
 app.command("scan", epilog=scan.EXAMPLE)(scan.scan)
 app.command("hash", epilog=hash_command.EXAMPLE)(hash_command.hash_paths)
+app.command("inspect", epilog=inspect_command.EXAMPLE)(inspect_command.inspect)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(lists.app, name="list")
 app.command("init", epilog=init.EXAMPLE)(init.init)

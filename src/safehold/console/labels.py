@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from safehold.console.catalog import mark
+from safehold.console.claim_labels import CLAIM_FAMILIES
 from safehold.console.event_labels import EVENTS
 from safehold.console.reason_labels import FAULTS, REASONS
 from safehold.console.report_labels import FAMILIES
@@ -75,6 +76,7 @@ _OCCURRENCES = {
     "upload": mark("upload"),
     "digests": mark("digests alone"),
     "scan": mark("scan"),
+    "generation": mark("from a generation service"),
 }
 _STATEMENTS = {"flag": mark("A user's flag"), "appeal": mark("An appeal")}
 _NOTES = {
@@ -175,6 +177,7 @@ LABELS: Mapping[str, Mapping[str, str]] = MappingProxyType(
         "event": EVENTS,
         "role": _ROLES,
         **FAMILIES,
+        **CLAIM_FAMILIES,
     }
 )
 """Words of codes, by family."""
