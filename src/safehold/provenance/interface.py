@@ -23,12 +23,15 @@ class Found:
     Attributes:
         claims, passages, embedded: see the model.
         broken: whether it found a signature that does not hold for what stands there.
+        repeated: whether one key stands several times with different values where it should
+            stand once (keys of JSON, settings of a line): a conflict of that name.
     """
 
     claims: tuple[Claim, ...] = ()
     passages: tuple[Passage, ...] = field(default=(), repr=False)
     embedded: tuple[Embedded, ...] = ()
     broken: bool = False
+    repeated: bool = False
 
 
 Parser = Callable[[Sequence[Piece], Budget], Iterable[Found]]

@@ -117,7 +117,7 @@ class Claim:
         tier: what stands behind it.
         form: in which form it is said: `a1111`, `comfyui`, `invokeai`, `fooocus`, `swarmui`,
             `easydiffusion`, `novelai`, `drawthings`, `midjourney`, `grok`, `flux`, `c2pa`,
-            `iptc`, `tc260`, `dwt_dct`, `camera`.
+            `iptc`, `tc260`, `dwt_dct`, `camera`, `software` (the name of a generator alone).
         generative: whether it says that a generative model had a part in it. False for what
             only says that there is provenance, or that a camera took it.
         place: where it stands.
@@ -221,6 +221,8 @@ class ProvenanceOptions:
         max_piece_bytes: largest piece that is parsed, as stored and when inflated.
         max_total_bytes: all pieces together, as stored and when inflated.
         max_claims, max_passages: of one file.
+        max_json_depth: of JSON within a piece; what is deeper is not read.
+        max_json_values: values of one such JSON, about; one with more is not read.
         max_passage_chars: longest text that is kept; the rest is cut.
         max_embedded: pictures within one file that are hashed.
         max_embedded_bytes: largest of them.
@@ -238,6 +240,8 @@ class ProvenanceOptions:
     max_total_bytes: int = 16 * MIB
     max_claims: int = 64
     max_passages: int = 64
+    max_json_depth: int = 64
+    max_json_values: int = 100_000
     max_passage_chars: int = 32_768
     max_embedded: int = 8
     max_embedded_bytes: int = 16 * MIB
