@@ -29,6 +29,8 @@ class GateOptions:
         pending_bytes: bodies and answers that are under way together.
         spool_bytes: pictures that are being checked together.
         body_seconds: time for a call's body.
+        body_rate: bytes a second that a body must come with on average, after 5 seconds.
+        stalled_seconds: for how long a caller may take nothing of an answer that waits.
         upstream_seconds: time for the upstream's answer.
         check_seconds: time for checking one answer; what is not checked by then is withheld.
         shutdown_seconds: how long calls that are under way may take when the gate ends.
@@ -52,6 +54,8 @@ class GateOptions:
     pending_bytes: int = 2_048 * MIB
     spool_bytes: int = 512 * MIB
     body_seconds: float = 30.0
+    body_rate: int = 1_024
+    stalled_seconds: float = 60.0
     upstream_seconds: float = 600.0
     check_seconds: float = 60.0
     shutdown_seconds: float = 20.0

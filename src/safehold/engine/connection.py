@@ -39,6 +39,7 @@ class ConnectionBounds:
         header_seconds: within how long a call's headers must have come.
         max_header_bytes: largest headers of a call.
         retry_after_seconds: what callers are told to wait for whom there is no connection.
+        stalled_seconds: for how long a caller may take nothing of an answer that waits.
         own_address_only: whether an address is taken only as a path (RFC 9112, section 3.2.1),
             and not with the name of a host before it.
     """
@@ -47,6 +48,7 @@ class ConnectionBounds:
     header_seconds: float = 10.0
     max_header_bytes: int = 16 * 1024
     retry_after_seconds: int = 2
+    stalled_seconds: float = 60.0
     own_address_only: bool = False
 
 
@@ -69,6 +71,7 @@ class Connection(HttpToolsProtocol):
         self._since_body = 0
         self._turn = 0
         self._patience: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Count the connection, and give its first headers some time.
@@ -85,8 +88,9 @@ class Connection(HttpToolsProtocol):
         self._wait_for_headers()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Forget the time of the headers."""
+        """Forget the times of headers and answer."""
         self._stop_waiting()
+        self._answer_flows()
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -176,6 +180,32 @@ class Connection(HttpToolsProtocol):
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP."""
         self._refuse(document(400, "http_invalid", ""))
+
+    def pause_writing(self) -> None:
+        """An answer waits to be taken, but not for ever."""
+        super().pause_writing()
+        self._watch_answer(self.transport.get_write_buffer_size())
+
+    def resume_writing(self) -> None:
+        """Most of the answer is taken."""
+        self._answer_flows()
+        super().resume_writing()
+
+    def _watch_answer(self, left: int) -> None:
+        self._stalled = self.loop.call_later(self._options.stalled_seconds, self._look_at, left)
+
+    def _answer_flows(self) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+            self._stalled = None
+
+    def _look_at(self, left: int) -> None:
+        """Cut off a caller who has taken nothing since there was so much left."""
+        now = self.transport.get_write_buffer_size()
+        if now >= left:
+            self.transport.abort()
+        else:
+            self._watch_answer(now)
 
     def _wait_for_headers(self) -> None:
         self._patience = self.loop.call_later(self._options.header_seconds, self._too_slow)

@@ -93,6 +93,11 @@ class Incoming:
         except TimeoutError:
             raise BodyTimeoutError from None
 
+    async def gone(self) -> None:
+        """Wait until the caller has left. The body must be read by then."""
+        while (await self._receive())["type"] != "http.disconnect":
+            pass
+
     async def drain(self) -> bool:
         """Read what is left of a body that is not wanted, if it is little.
 

@@ -24,9 +24,10 @@ class Steps:
         self._tasks: list[asyncio.Task[None]] = []
         self._failing: set[str] = set()
 
-    def every(self, name: str, seconds: float, step: Step) -> None:
-        """Make a step every so many seconds."""
-        self._tasks.append(asyncio.create_task(self._repeat(name, seconds, step)))
+    def every(self, name: str, seconds: float, step: Step, *, at_once: bool = False) -> None:
+        """Make a step every so many seconds, for the first time after them or at once."""
+        first = 0.0 if at_once else seconds
+        self._tasks.append(asyncio.create_task(self._repeat(name, (first, seconds), step)))
 
     async def once(self, name: str, step: Step) -> None:
         """One step; a failure is said once, and it is tried again next time."""
@@ -47,7 +48,9 @@ class Steps:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    async def _repeat(self, name: str, seconds: float, step: Step) -> None:
+    async def _repeat(self, name: str, seconds: tuple[float, float], step: Step) -> None:
+        first, further = seconds
+        await asyncio.sleep(first)
         while True:
-            await asyncio.sleep(seconds)
             await self.once(name, step)
+            await asyncio.sleep(further)

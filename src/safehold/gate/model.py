@@ -8,8 +8,8 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass, field
 
-from safehold.config.gates import GateOptions as GateOptions
-from safehold.config.gates import RepeatOptions as RepeatOptions
+from safehold.config.gates import GateOptions as GateOptions  # noqa: PLC0414
+from safehold.config.gates import RepeatOptions as RepeatOptions  # noqa: PLC0414
 from safehold.errors import SafeholdError, UsageError
 
 

@@ -1,0 +1,312 @@
+"""The desk: what goes in is checked before anything is made, what comes out before it leaves.
+
+Whatever cannot be checked, in time or at all, is withheld. What is released is in the ledger
+before it leaves, and what is found is in a case. One desk serves one call (or one socket), so
+that a call counts as one refusal, however much of it is refused.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass, field, replace
+
+from safehold.engine.blocking import Blocking
+from safehold.engine.errors import OverloadedError
+from safehold.gate.examining import Looked, Pictures
+from safehold.gate.figures import GateFigures
+from safehold.gate.interface import GateRequest
+from safehold.gate.kept import KeptPictures
+from safehold.gate.memory import Share
+from safehold.gate.model import (
+    Account,
+    Api,
+    Generation,
+    RefusedError,
+    Stage,
+    UncheckedError,
+    UpstreamCall,
+    UpstreamError,
+    UpstreamReply,
+    Words,
+)
+from safehold.gate.ports import Moderating, ReleaseBook, RepeatWatch, WordRules
+from safehold.gate.upstream import Upstream
+from safehold.runtime.log import Log
+
+REMEMBERED = 16_384
+"""Releases and refusals that are remembered, each."""
+REFUSED_SECONDS = 60.0
+"""For how long the same bytes of the same account are refused again without a new look, and
+without a further occurrence in their case."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskParts:
+    """What all desks are joined from.
+
+    Attributes:
+        pictures: looks at pictures.
+        upstream: the generation service.
+        kept: released pictures that are given out by address.
+        rules, moderating, repeats, book: see the ports.
+        records: asks what blocks.
+        check_seconds: how long checking may take.
+        figures, log: what is counted; where it is told.
+    """
+
+    pictures: Pictures
+    upstream: Upstream
+    kept: KeptPictures
+    rules: WordRules
+    moderating: Moderating
+    repeats: RepeatWatch
+    book: ReleaseBook
+    records: Blocking
+    check_seconds: float
+    figures: GateFigures
+    log: Log
+
+
+class Memories:
+    """What was released and refused lately. For the thread of the event loop.
+
+    Keys are an account's pseudonym and the SHA-256 of the bytes.
+    """
+
+    def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._monotonic = monotonic
+        self._released: OrderedDict[bytes, None] = OrderedDict()
+        self._refused: OrderedDict[bytes, float] = OrderedDict()
+
+    def is_released(self, key: bytes) -> bool:
+        """Whether the ledger has it already."""
+        return key in self._released
+
+    def has_refused(self) -> bool:
+        """Whether anything was refused lately."""
+        now = self._monotonic()
+        while self._refused and next(iter(self._refused.values())) <= now:
+            self._refused.popitem(last=False)
+        return bool(self._refused)
+
+    def is_refused(self, key: bytes) -> bool:
+        """Whether it was refused lately."""
+        return key in self._refused
+
+    def release(self, key: bytes) -> None:
+        """Remember that the ledger has it."""
+        self._released[key] = None
+        while len(self._released) > REMEMBERED:
+            self._released.popitem(last=False)
+
+    def refuse(self, key: bytes) -> None:
+        """Remember that it was refused."""
+        self._refused[key] = self._monotonic() + REFUSED_SECONDS
+        self._refused.move_to_end(key)
+        while len(self._refused) > REMEMBERED:
+            self._refused.popitem(last=False)
+
+
+@dataclass(slots=True)
+class CallNotes:
+    """What is told of a call in log and figures.
+
+    Attributes:
+        stage: where something of it was stopped, or empty.
+        released, withheld: pictures that may leave, and that may not.
+        counted: whether a refusal was noted of it.
+    """
+
+    stage: str = ""
+    released: int = 0
+    withheld: int = 0
+    counted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class GateDesk:
+    """The desk of one call. `safehold.gate.interface.Desk`.
+
+    Attributes:
+        parts: what all desks are joined from.
+        memories: what was released and refused lately.
+        share: what the call takes of the memory for bodies and answers.
+        named: whether the account said by itself who it is.
+        notes: what is told of the call.
+    """
+
+    parts: DeskParts
+    memories: Memories
+    share: Share
+    named: bool
+    notes: CallNotes = field(default_factory=CallNotes)
+
+    # The upstream
+
+    async def call(self, request: GateRequest, call: UpstreamCall) -> UpstreamReply:
+        """See `Desk`."""
+        began = time.perf_counter()
+        try:
+            return await self.parts.upstream.call(self._onward(request, call), self.share.take)
+        finally:
+            self.parts.figures.upstream_took(time.perf_counter() - began)
+
+    async def stream(self, request: GateRequest, call: UpstreamCall) -> AsyncIterator[bytes]:
+        """See `Desk`."""
+        upstream = self.parts.upstream
+        async for part in upstream.stream(self._onward(request, call), self.share.take):
+            yield part
+
+    async def fetch_result(self, url: str) -> bytes:
+        """See `Desk`."""
+        return await self.parts.upstream.fetch_result(url, self.share.take)
+
+    def _onward(self, request: GateRequest, call: UpstreamCall) -> UpstreamCall:
+        headers = self.parts.upstream.headers(call.headers, request.header(b"host"))
+        return replace(call, headers=tuple(headers))
+
+    # Before anything is made
+
+    async def admit(self, account: Account, words: Words, api: Api) -> None:
+        """See `Desk`."""
+        await self._check_standing(account)
+        stage = await self._refused_words(words)
+        if stage is not None:
+            await self._refuse(account, stage)
+            raise RefusedError(stage)
+        if words.pictures:
+            about = Generation(api, "\n".join(words.texts), words.models)
+            await self._admit_pictures(account, words.pictures, about)
+
+    async def _check_standing(self, account: Account) -> None:
+        try:
+            standing = await self.parts.records.ask(self.parts.repeats.standing, account)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not checked
+            raise self._unchecked(Stage.STANDING, error) from None
+        if standing.stopped:
+            self.notes.stage = Stage.STANDING.value
+            raise RefusedError(Stage.STANDING)
+        if standing.wait_seconds:
+            await asyncio.sleep(standing.wait_seconds)
+
+    async def _refused_words(self, words: Words) -> Stage | None:
+        try:
+            stage = None
+            if words.texts or words.models:
+                stage = await self.parts.records.ask(self.parts.rules.refuses, words)
+            if stage is None and words.texts:
+                async with asyncio.timeout(self.parts.check_seconds):
+                    stage = await self.parts.moderating.refuses(words.texts)
+            return stage
+        except UncheckedError as error:
+            self.notes.stage = error.stage.value
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not checked
+            raise self._unchecked(Stage.WORDS, error) from None
+
+    async def _admit_pictures(
+        self, account: Account, pictures: Sequence[bytes], about: Generation
+    ) -> None:
+        looked = await self._look(account, pictures, about)
+        if all(one.passed is not None for one in looked):
+            return
+        self.notes.stage = Stage.INPUT.value
+        if any(one.refused for one in looked):
+            await self._refuse(account, Stage.INPUT)
+            raise RefusedError(Stage.INPUT)
+        raise UncheckedError(Stage.INPUT)
+
+    # Before anything leaves
+
+    async def release(
+        self, account: Account, pictures: Sequence[bytes], about: Generation
+    ) -> list[bool]:
+        """See `Desk`."""
+        looked = await self._look(account, pictures, about)
+        if not await self._book(account, looked, about):
+            looked = [replace(one, passed=None) for one in looked]
+        if any(one.refused for one in looked):
+            await self._refuse(account, Stage.OUTPUT)
+        may = [one.passed is not None for one in looked]
+        self.notes.released += sum(may)
+        self.notes.withheld += len(may) - sum(may)
+        if not all(may):
+            self.notes.stage = Stage.OUTPUT.value
+        self.parts.figures.pictures(sum(may), len(may) - sum(may))
+        return may
+
+    async def refuse(self, account: Account, api: Api) -> None:
+        """See `Desk`."""
+        await self._refuse(account, Stage.OUTPUT)
+
+    def keep(self, picture: bytes, content_type: bytes, request: GateRequest) -> str:
+        """See `Desk`."""
+        owner = request.account.pseudonym
+        path = self.parts.kept.add(picture, content_type, owner, named=self.named)
+        return request.origin + path
+
+    async def _book(self, account: Account, looked: Sequence[Looked], about: Generation) -> bool:
+        """Write what may leave to the ledger, where it is not there; whether it is there now."""
+        fresh: dict[bytes, Looked] = {}
+        for one in looked:
+            if one.passed is not None:
+                # The digest is the one of the bytes that was compared.
+                key = account.pseudonym + one.passed.sha256
+                if not self.memories.is_released(key):
+                    fresh[key] = one
+        if not fresh:
+            return True
+        passed = [one.passed for one in fresh.values() if one.passed is not None]
+        try:
+            await self.parts.records.ask(self.parts.book.add, account, about, passed)
+        except Exception as error:  # noqa: BLE001 - whatever it is, nothing leaves
+            self.parts.log.error("release_not_recorded", exception=type(error).__name__)
+            return False
+        for key in fresh:
+            self.memories.release(key)
+        return True
+
+    # Both
+
+    async def _look(
+        self, account: Account, pictures: Sequence[bytes], about: Generation
+    ) -> list[Looked]:
+        if not self.memories.has_refused():
+            looked = await self.parts.pictures.look(account, pictures, about)
+            self._remember(account, looked)
+            return looked
+        digests = await asyncio.to_thread(lambda: [hashlib.sha256(p).digest() for p in pictures])
+        known = [self.memories.is_refused(account.pseudonym + digest) for digest in digests]
+        others = [p for p, is_known in zip(pictures, known, strict=True) if not is_known]
+        looked = await self.parts.pictures.look(account, others, about)
+        self._remember(account, looked)
+        rest = iter(looked)
+        return [Looked(refused=True) if is_known else next(rest) for is_known in known]
+
+    def _remember(self, account: Account, looked: Sequence[Looked]) -> None:
+        for one in looked:
+            if one.refused and one.sha256:
+                self.memories.refuse(account.pseudonym + one.sha256)
+
+    async def _refuse(self, account: Account, stage: Stage) -> None:
+        self.notes.stage = stage.value
+        if self.notes.counted:
+            return
+        self.notes.counted = True
+        self.parts.figures.refused(stage)
+        try:
+            await self.parts.records.ask(self.parts.repeats.note, account, stage)
+        except Exception as error:  # noqa: BLE001 - it is refused all the same
+            self.parts.log.error("refusal_not_noted", exception=type(error).__name__)
+
+    def _unchecked(self, stage: Stage, error: Exception) -> Exception:
+        """Why a call cannot go on that could not be checked."""
+        if isinstance(error, OverloadedError):
+            return UpstreamError(503)
+        self.notes.stage = stage.value
+        self.parts.log.error("check_failed", stage=stage.value, exception=type(error).__name__)
+        return UncheckedError(stage)

@@ -1,0 +1,190 @@
+"""One connection to the upstream, over HTTP/1.1 (RFC 9112).
+
+It takes answers of any status and header, whole or as they come, and little else: pictures of
+some megabytes go through here, and the gate may add but a few milliseconds to a call. Parsing is
+llhttp's, by httptools.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from typing import cast
+
+import httptools
+
+from safehold.gate.model import Headers, UpstreamError
+
+MAX_HEADER_BYTES = 65_536
+"""Largest head of an answer."""
+
+_HIGH_WATER = 1 << 20
+"""Bytes that wait to be read before the other side is asked to pause."""
+
+_NO_BODY = (204, 304)
+
+
+class Wire(asyncio.Protocol):
+    """A connection. One call at a time; for the thread of the event loop."""
+
+    def __init__(self) -> None:
+        self._transport: asyncio.Transport | None = None
+        self._parser = httptools.HttpResponseParser(self)
+        self._wake = asyncio.Event()
+        self._lost = False
+        self._broken = False
+        self._calling = False
+        self._reset()
+
+    def _reset(self) -> None:
+        self._status = 0
+        self._headers: list[tuple[bytes, bytes]] = []
+        self._head_bytes = 0
+        self._has_head = False
+        self._whole = False
+        self._to_end = False
+        self._keeps = False
+        self._parts: deque[bytes] = deque()
+        self._waiting = 0
+        self._paused = False
+
+    @property
+    def usable(self) -> bool:
+        """Whether another call can be made here."""
+        transport = self._transport
+        idle = not self._calling or (self._whole and self._keeps and not self._parts)
+        return idle and not (self._lost or self._broken or transport is None)
+
+    def send(self, head: bytes, body: bytes) -> None:
+        """Send a call. What stands of an earlier answer is forgotten."""
+        if self._transport is None or not self.usable:
+            raise UpstreamError
+        self._reset()
+        self._calling = True
+        self._wake.clear()
+        self._transport.writelines([head, body] if body else [head])
+
+    async def head(self) -> tuple[int, Headers]:
+        """Status and headers of the answer, names in lower case. Raises `UpstreamError`."""
+        while not self._has_head:
+            self._check()
+            await self._next()
+        return self._status, tuple(self._headers)
+
+    async def part(self) -> bytes:
+        """The next bytes of the answer; empty at its end. Raises `UpstreamError`."""
+        while not self._parts:
+            if self._whole:
+                return b""
+            self._check()
+            await self._next()
+        part = self._parts.popleft()
+        self._waiting -= len(part)
+        if self._paused and self._waiting < _HIGH_WATER // 2 and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
+        return part
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        self._broken = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    def _check(self) -> None:
+        if self._broken or self._lost:
+            raise UpstreamError
+
+    async def _next(self) -> None:
+        self._wake.clear()
+        await self._wake.wait()
+
+    # What asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take the transport."""
+        self._transport = cast(asyncio.Transport, transport)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came."""
+        if self._broken:
+            return
+        if not self._has_head:
+            self._head_bytes += len(data)
+        try:
+            self._parser.feed_data(data)
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
+            self._fail()
+        if not self._has_head and self._head_bytes > MAX_HEADER_BYTES:
+            self._fail()
+        self._wake.set()
+
+    def eof_received(self) -> bool:
+        """The other side sends no more: a body without a length is whole then."""
+        if self._has_head and self._to_end and not self._broken:
+            self._whole = True
+        self._lost = True
+        self._wake.set()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """There is nothing more to come."""
+        self._lost = True
+        self._transport = None
+        self._wake.set()
+
+    def _fail(self) -> None:
+        self._broken = True
+        if self._transport is not None:
+            self._transport.abort()
+
+    # What the parser calls
+
+    def on_message_begin(self) -> None:
+        """An answer begins; one that nobody asked for ends the connection."""
+        if self._has_head:
+            self._broken = True
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is let go."""
+        if not self._has_head:
+            self._headers.append((name.lower(), value))
+
+    def on_headers_complete(self) -> None:
+        """The head is whole."""
+        status = self._parser.get_status_code()
+        if 100 <= status < 200:
+            self._headers.clear()  # only an announcement (RFC 9110, section 15.2)
+            return
+        self._status = status
+        self._has_head = True
+        self._keeps = self._parser.should_keep_alive()
+        names = {name for name, _ in self._headers}
+        sized = b"content-length" in names or b"transfer-encoding" in names
+        self._to_end = not sized and status not in _NO_BODY
+
+    def on_body(self, body: bytes) -> None:
+        """Keep some of the body until it is read."""
+        if self._whole or not self._has_head:
+            self._broken = True
+            return
+        self._parts.append(body)
+        self._waiting += len(body)
+        if self._waiting > _HIGH_WATER and not self._paused and self._transport is not None:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def on_message_complete(self) -> None:
+        """The answer is whole, but for an announcement."""
+        if self._has_head:
+            self._whole = True
+
+
+def call_head(method: str, target: str, headers: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The head of a call. Raises `UpstreamError` where a line would break into two."""
+    lines = [f"{method} {target} HTTP/1.1".encode("ascii")]
+    lines += [name + b": " + value for name, value in headers]
+    if any(b"\r" in line or b"\n" in line or b"\0" in line for line in lines):
+        raise UpstreamError(502)
+    return b"\r\n".join(lines) + b"\r\n\r\n"
