@@ -43,8 +43,15 @@ class GatePlan:
     behind_proxy: bool = False
 
 
-def gate_parts(runtime: ServiceRuntime, plan: GatePlan, log: Log | None = None) -> GateParts:
+def gate_parts(
+    runtime: ServiceRuntime,
+    plan: GatePlan,
+    log: Log | None = None,
+    adapter: Adapter | None = None,
+) -> GateParts:
     """All parts of a gate, made here and now in the thread that owns `runtime`.
+
+    `adapter` takes the place of the one that speaks the plan's API.
 
     Raises:
         GateSetupError, GateRulesError, UnknownServiceError: it cannot be as it is asked to be.
@@ -61,7 +68,7 @@ def gate_parts(runtime: ServiceRuntime, plan: GatePlan, log: Log | None = None) 
     )
     asking = LazyClassifiers(classifiers, settings.outbound, runtime.clock)
     return GateParts(
-        adapter=_adapter(plan.api, options),
+        adapter=adapter or _adapter(plan.api, options),
         upstream=lambda: Upstream(base, options, settings.outbound),
         options=options,
         server=settings.server,
