@@ -107,8 +107,8 @@ class _Quiet:
 
 
 if not hasattr(ServiceRuntime, "ledger"):  # until the ledger is there
-    compose._book = lambda runtime, service: None  # type: ignore
-    compose._repeats = lambda runtime, service: _Quiet()  # type: ignore
+    setattr(compose, "_book", lambda runtime, service: None)  # noqa: B010
+    setattr(compose, "_repeats", lambda runtime, service: _Quiet())  # noqa: B010
 
 
 @dataclass

@@ -106,7 +106,7 @@ def upstream(answer: Callable[[Asked], Answering] | None = None) -> Iterator[Ups
                 self.wfile.flush()
                 time.sleep(0.01)
 
-        do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = serve
+        do_GET = do_POST = do_PUT = do_DELETE = do_OPTIONS = serve  # noqa: N815
 
         def log_message(self, *_: Any) -> None:
             return None

@@ -22,6 +22,7 @@ from safehold.cli import (
     console_command,
     demo,
     evidence,
+    gate,
     hash_command,
     init,
     inspect_command,
@@ -88,6 +89,7 @@ app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(lists.app, name="list")
 app.command("init", epilog=init.EXAMPLE)(init.init)
 app.command("serve", epilog=serve.SERVE_EXAMPLE)(serve.serve)
+app.command("gate", epilog=gate.EXAMPLE)(gate.gate)
 app.command("custodian", epilog=serve.CUSTODIAN_EXAMPLE)(serve.custodian)
 app.command("console", epilog=console_command.EXAMPLE)(console_command.console)
 app.command("work", epilog=work.WORK_EXAMPLE)(work.work)

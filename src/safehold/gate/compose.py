@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import re
 import sys
 from dataclasses import dataclass, field
 
@@ -24,6 +25,9 @@ from safehold.policy.surfaces import SurfaceOptions
 from safehold.runtime.log import Log, json_log
 from safehold.runtime.networks import Network, parse_networks
 from safehold.runtime.service import ServiceRuntime
+
+
+_HEADER = re.compile(r"[A-Za-z0-9-]{0,64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +63,8 @@ def gate_parts(
     settings, options = runtime.settings, plan.options
     log = log or json_log(sys.stdout)
     base = Base.of(plan.upstream)
+    if _HEADER.fullmatch(options.account_header) is None:
+        raise GateSetupError("The setting gate.account_header is no name of a header.")
     service = _service(runtime, options)
     surface = _surface(runtime, options)
     proxies = _networks(options.proxies, "gate.proxies") if plan.behind_proxy else ()
