@@ -1,0 +1,97 @@
+"""Carriers of known marks, for tests: an embedder of dwtDct, and of bits of the alpha plane.
+
+Written from the published description of `invisible-watermark`'s method dwtDct. The programs
+call it in five ways, which leave different numbers in the file.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+STEP = 36.0
+FROM_RGB = np.array([0.299, 0.587, 0.114])
+
+
+class Way(enum.StrEnum):
+    """How the embedder is called."""
+
+    BYTES_BGR = "bytes_bgr"
+    """The scripts of Stable Diffusion 1 and 2."""
+    BYTES_RGB = "bytes_rgb"
+    FLOATS_BGR = "floats_bgr"
+    """Those of FLUX; values are rounded at the end."""
+    FLOATS_BGR_CUT = "floats_bgr_cut"
+    """Those of SDXL; values are cut to whole numbers."""
+    FLOATS_RGB = "floats_rgb"
+    """A library that forgot to turn the channels round."""
+
+
+def embed(rgb: NDArray[np.uint8], bits: Sequence[int], way: Way) -> NDArray[np.uint8]:
+    """A copy of the picture that carries the payload."""
+    order = slice(None, None, -1) if way.name.endswith("RGB") else slice(None)
+    if way.name.startswith("BYTES"):
+        marked = _embed_bytes(rgb[..., order], bits)
+    else:
+        marked = _embed_floats(rgb[..., order].astype(np.float64), bits)
+        marked = marked if way is Way.FLOATS_BGR_CUT else np.rint(marked)
+    return np.ascontiguousarray(np.clip(marked, 0, 255).astype(np.uint8)[..., order])
+
+
+def _embed_floats(rgb: Floats, bits: Sequence[int]) -> Floats:
+    luma = rgb @ FROM_RGB
+    u = 0.492 * (rgb[..., 2] - luma) + 0.5
+    v = 0.877 * (rgb[..., 0] - luma) + 0.5
+    return _to_rgb(luma, _mark(u, bits) - 0.5, v - 0.5)
+
+
+def _embed_bytes(rgb: NDArray[np.uint8], bits: Sequence[int]) -> Floats:
+    """As with floats, but each plane is of bytes in between, and U is cut to whole numbers."""
+    luma = np.rint(rgb @ FROM_RGB)
+    u = np.clip(np.rint(0.492 * (rgb[..., 2] - luma) + 128), 0, 255)
+    v = np.clip(np.rint(0.877 * (rgb[..., 0] - luma) + 128), 0, 255)
+    marked = np.clip(np.trunc(_mark(u, bits)), 0, 255)
+    return np.rint(_to_rgb(luma, marked - 128, v - 128))
+
+
+def _to_rgb(luma: Floats, u: Floats, v: Floats) -> Floats:
+    return np.stack([luma + 1.14 * v, luma - 0.395 * u - 0.581 * v, luma + 2.032 * u], axis=-1)
+
+
+def _mark(plane: Floats, bits: Sequence[int]) -> Floats:
+    """Move the largest value of each 4 x 4 block of the plane's LL band."""
+    height, width = (side // 4 * 4 for side in plane.shape)
+    cells = plane[:height, :width].reshape(height // 2, 2, width // 2, 2)
+    low = cells.sum(axis=(1, 3)) / 2
+    down, across = height // 8, width // 8
+    whole = low[: down * 4, : across * 4].reshape(down, 4, across, 4)
+    blocks = whole.swapaxes(1, 2).reshape(-1, 16)
+    at = np.abs(blocks[:, 1:]).argmax(axis=1) + 1
+    each = np.arange(len(blocks))
+    value = blocks[each, at]
+    wanted = np.resize(np.asarray(bits, float), len(blocks))
+    moved = (np.abs(value) // STEP + 0.25 + 0.5 * wanted) * STEP
+    blocks[each, at] = np.where(value >= 0, moved, -moved)
+    after = low.copy()
+    after[: down * 4, : across * 4] = (
+        blocks.reshape(down, across, 4, 4).swapaxes(1, 2).reshape(down * 4, across * 4)
+    )
+    # The package gives the two middle bands back in the wrong order.
+    first, second = cells[:, 0, :, 0], cells[:, 0, :, 1]
+    third, fourth = cells[:, 1, :, 0], cells[:, 1, :, 1]
+    swapped_down = (first - second + third - fourth) / 2
+    swapped_across = (first + second - third - fourth) / 2
+    both = (first - second - third + fourth) / 2
+    marked = plane.copy()
+    inner = np.empty((height // 2, 2, width // 2, 2))
+    inner[:, 0, :, 0] = (after + swapped_across + swapped_down + both) / 2
+    inner[:, 0, :, 1] = (after - swapped_across + swapped_down - both) / 2
+    inner[:, 1, :, 0] = (after + swapped_across - swapped_down - both) / 2
+    inner[:, 1, :, 1] = (after - swapped_across - swapped_down + both) / 2
+    marked[:height, :width] = inner.reshape(height, width)
+    return marked
