@@ -46,8 +46,8 @@ class LedgerStore(Protocol):
         """How many releases there are."""
         ...
 
-    def forget(self, releases_before: dt.datetime, refusals_before: dt.datetime) -> int:
-        """Remove what is older; how many rows."""
+    def forget(self, releases_before: dt.datetime, refusals_before: dt.datetime, limit: int) -> int:
+        """Remove at most `limit` rows that are older, the oldest first; how many."""
         ...
 
 

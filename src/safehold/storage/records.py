@@ -15,6 +15,7 @@ from safehold.storage.case_store import SqlCaseStore
 from safehold.storage.destruction_store import SqlDestructionStore
 from safehold.storage.engine import BEGIN, DatabaseError, database_errors
 from safehold.storage.fleet_store import SqlFleetStore
+from safehold.storage.ledger_store import SqlLedger
 from safehold.storage.outbox_store import SqlOutboxStore
 from safehold.storage.report_store import SqlReportStore
 from safehold.storage.retention_store import SqlRetentionStore
@@ -40,6 +41,7 @@ class SqlTransaction:
         self.users = SqlUserStore(connection)
         self.reports = SqlReportStore(connection)
         self.destructions = SqlDestructionStore(connection)
+        self.ledger = SqlLedger(connection)
         self.retention = SqlRetentionStore(connection)
         self.transparency = SqlTransparencyStore(connection)
 

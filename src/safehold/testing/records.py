@@ -13,6 +13,7 @@ from safehold.testing.audit_log import MemoryAuditLog
 from safehold.testing.case_store import MemoryCases
 from safehold.testing.destruction_store import MemoryDestructions
 from safehold.testing.fleet_store import MemoryFleet
+from safehold.testing.ledger import MemoryLedger
 from safehold.testing.outbox_store import MemoryOutbox
 from safehold.testing.report_store import MemoryReports
 from safehold.testing.retention_store import MemoryRetention
@@ -32,6 +33,7 @@ class MemoryTransaction:
     fleet: MemoryFleet = field(default_factory=MemoryFleet)
     users: MemoryUsers = field(default_factory=MemoryUsers)
     destructions: MemoryDestructions = field(default_factory=MemoryDestructions)
+    ledger: MemoryLedger = field(default_factory=MemoryLedger)
     reviews: MemoryReviews = field(init=False)
     reports: MemoryReports = field(init=False)
 
@@ -59,6 +61,7 @@ class MemoryTransaction:
             self.fleet.copy(),
             self.users.copy(),
             self.destructions.copy(),
+            self.ledger.copy(),
         )
         other.reviews = self.reviews.copy(other.cases)
         other.reports = self.reports.copy(other.cases)
