@@ -223,6 +223,7 @@ class ProvenanceOptions:
         max_claims, max_passages: of one file.
         max_json_depth: of JSON within a piece; what is deeper is not read.
         max_json_values: values of one such JSON, about; one with more is not read.
+        max_settings: settings in one line of them, as web interfaces write; more are not read.
         max_passage_chars: longest text that is kept; the rest is cut.
         max_embedded: pictures within one file that are hashed.
         max_embedded_bytes: largest of them.
@@ -242,6 +243,7 @@ class ProvenanceOptions:
     max_passages: int = 64
     max_json_depth: int = 64
     max_json_values: int = 100_000
+    max_settings: int = 2_000
     max_passage_chars: int = 32_768
     max_embedded: int = 8
     max_embedded_bytes: int = 16 * MIB

@@ -114,8 +114,7 @@ def _shallow(value: Any, depth: int) -> bool:
 
 
 def _whole(value: Any) -> Any:
-    """The same with halves of surrogate pairs replaced: they cannot be encoded. Depth is bounded
-    by `_shallow`."""
+    # Halves of surrogate pairs cannot be encoded. Depth is bounded by `_shallow`.
     if isinstance(value, str):
         return _HALF.sub("\ufffd", value)
     if isinstance(value, dict):

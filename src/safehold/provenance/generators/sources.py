@@ -27,13 +27,15 @@ _BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]")
 _SEED = re.compile(r"-?\d{1,64}\Z", re.ASCII)
 _HASH = re.compile(r"(?:[a-z0-9]{1,16}:)?(?:0x)?([0-9a-f]{6,128})\Z")
-_SIZE = re.compile(r"\s*\(?\s*(\d{1,6})\s*[x,×]\s*(\d{1,6})\s*\)?\s*\Z", re.ASCII)
+_SIZE = re.compile(r"\s*\(?\s*(\d{1,6})\s*[x,]\s*(\d{1,6})\s*\)?\s*\Z", re.ASCII)
 _LARGEST_SIDE = 1_000_000
 
 
 def texts(pieces: Sequence[Piece], *keys: str) -> Iterator[tuple[Piece, str]]:
-    """Words under one of these keywords, in the file's order. Case is no difference: containers
-    of video write keys in capitals."""
+    """Words under one of these keywords, in the file's order.
+
+    Case is no difference: containers of video write keys in capitals.
+    """
     wanted = {key.casefold() for key in keys}
     for piece in pieces:
         if piece.kind is PieceKind.TEXT and piece.key.casefold() in wanted:
@@ -55,8 +57,10 @@ def tag_text(piece: Piece) -> str:
 
 
 def comments(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
-    """All words that are free in their form: under any keyword, in comments, in the entries of
-    Exif that hold a description or a comment."""
+    """All words that are free in their form, in the file's order.
+
+    Those under any keyword, in comments, in the entries of Exif for descriptions and comments.
+    """
     for piece in pieces:
         if piece.kind is PieceKind.TEXT:
             yield piece, text_of(piece)
@@ -75,8 +79,10 @@ def passage(kind: PassageKind, text: object, piece: Piece, budget: Budget) -> It
 
 
 def name(value: object) -> str:
-    """A name as it is said, in one line and cut. Of a path from the root only the last part is
-    kept: the others may name a person's folder."""
+    """A name as it is said, in one line and cut; empty for what is none.
+
+    Of a path from the root only the last part is kept: the others may name a person's folder.
+    """
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)
     if not isinstance(value, str):
@@ -92,7 +98,7 @@ def seed(value: object) -> str:
     if isinstance(value, bool) or not isinstance(value, int | str):
         return ""
     said = str(value).strip()
-    return said if _SEED.match(said) and not said.startswith("-1") else ""
+    return said if _SEED.match(said) and said != "-1" else ""
 
 
 def digest(value: object) -> str:
