@@ -229,6 +229,8 @@ class ProvenanceOptions:
         max_embedded_bytes: largest of them.
         max_seconds: time for reading one file's metadata.
         max_watermark_pixels: of how many pixels, from the top, watermarks are read.
+        max_hidden_bytes: of metadata in the lowest bits of pixels, as stored and when inflated.
+        max_signed_pixels: of the largest picture whose signature by pixels is checked.
     """
 
     enabled: bool = True
@@ -249,3 +251,5 @@ class ProvenanceOptions:
     max_embedded_bytes: int = 16 * MIB
     max_seconds: float = 0.15
     max_watermark_pixels: int = 1_048_576
+    max_hidden_bytes: int = MIB
+    max_signed_pixels: int = 4_194_304

@@ -151,6 +151,11 @@ def read(pixels: Pixels, pieces: Sequence[Piece], budget: Budget) -> Iterator[Fo
     )
 
 
+def warm_up() -> None:
+    """Compile or load the kernel."""
+    decode(np.zeros((256, 256, 3), np.uint8), LEAST_PIXELS)
+
+
 def decode(rgb: NDArray[np.uint8], max_pixels: int) -> Finding | None:
     """The known payload that a picture carries, or None.
 
