@@ -44,10 +44,12 @@ def test_what_was_written_is_read(records: Any) -> None:
     with records.read() as transaction:
         ledger = transaction.ledger
         assert list(ledger.releases(["r003", "r002", "r001", "r009"])) == [other, plain, release(1)]
-        assert list(ledger.releases([])) == [] == list(ledger.with_content([]))
-        assert list(ledger.with_content([plain.content])) == [plain]
+        assert list(ledger.releases([])) == [] == list(ledger.with_content([], 9))
+        assert list(ledger.with_content([plain.content], 9)) == [plain]
         # The newest first.
-        assert list(ledger.with_content([b"?" * 16, other.content])) == [other, release(1)]
+        both = [b"?" * 16, other.content]
+        assert list(ledger.with_content(both, 9)) == [other, release(1)]
+        assert list(ledger.with_content(both, 1)) == [other]
         assert [ledger.count(), ledger.count(STUDIO), ledger.count(ServiceId("?"))] == [3, 2, 0]
     with pytest.raises(Exception, match=r"."), records.write() as transaction:
         transaction.ledger.add_releases([release(7), release(1)])

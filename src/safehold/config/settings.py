@@ -38,6 +38,7 @@ from safehold.config.ranges import out_of_range
 from safehold.errors import UsageError
 from safehold.hashing.borders import BorderOptions
 from safehold.intake.model import IntakeOptions
+from safehold.ledger.model import LedgerOptions
 from safehold.matching.match import MatchOptions
 from safehold.media.limits import ArchiveLimits, MediaLimits
 from safehold.outbound.model import OutboundOptions
@@ -75,6 +76,7 @@ GROUPS = (
     "transparency",
     "gate",
     "repeats",
+    "ledger",
 )
 """Settings that are options classes of the packages."""
 TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions, "classifiers": ClassifierOptions}
@@ -156,6 +158,7 @@ class Settings(BaseSettings):
     transparency: TransparencyOptions = TransparencyOptions()
     gate: GateOptions = GateOptions()
     repeats: RepeatOptions = RepeatOptions()
+    ledger: LedgerOptions = LedgerOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
     classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)

@@ -105,6 +105,10 @@ EVENTS: Mapping[str, str] = {
     "user.sessions_ended": mark("Sessions ended"),
     "user.session_stolen": mark("A session was used from elsewhere, and ended"),
     "audit.read": mark("The audit log was read"),
+    "ledger.traced": mark("A file was traced to what was generated here"),
+    "ledger.refused": mark("Somebody who may not wanted to trace a file"),
+    "ledger.forgotten": mark("Old records of generated pictures were removed"),
+    "custodian.traced": mark("Records of generated pictures opened by the custodian"),
     "custodian.words": mark("Words opened by the custodian"),
 }
 """What is not here is shown by its code; the reference of codes has them all."""

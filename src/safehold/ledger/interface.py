@@ -30,8 +30,11 @@ class LedgerStore(Protocol):
         """When this account was refused since a moment, by time."""
         ...
 
-    def with_content(self, contents: Sequence[bytes]) -> Sequence[Release]:
-        """Releases of exactly these bytes, the newest first. Contents are keyed by service."""
+    def with_content(self, contents: Sequence[bytes], limit: int) -> Sequence[Release]:
+        """At most `limit` releases of exactly these bytes, the newest first.
+
+        Contents are keyed by service.
+        """
         ...
 
     def pictures(self, batch: int) -> Iterator[Sequence[tuple[str, bytes]]]:

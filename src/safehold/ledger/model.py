@@ -21,6 +21,11 @@ class LedgerOptions:
         prompts: whether what was asked for is kept with each release, sealed to the officers.
         distance: largest distance in bits by which a near copy is told.
         quality_floor: PDQ quality below which likeness is not asked.
+        answers: releases of which whoever traces a file is told at most, the nearest first.
+        open_minutes: how long after a trace the custodian opens what it found.
+        told_bytes: how much of account, address, models, seed and job is kept (JSON); longer
+            texts and lists are cut.
+        words_bytes: how much of what was asked for is kept; the rest is cut off.
     """
 
     days: float = 365.0
@@ -28,6 +33,10 @@ class LedgerOptions:
     prompts: bool = False
     distance: int = 31
     quality_floor: int = 50
+    answers: int = 50
+    open_minutes: float = 10.0
+    told_bytes: int = 8_192
+    words_bytes: int = 16_384
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +123,19 @@ class Traced:
     distance: int | None
     variant: str = ""
     orientation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What was found, and that it is in the audit log.
+
+    Attributes:
+        trace_id: subject of the audit event, by which the custodian opens what is sealed.
+        found: exact copies first, then the nearest.
+    """
+
+    trace_id: str
+    found: tuple[Traced, ...]
 
 
 class LedgerError(UsageError):

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from safehold.cases.review.parts import ReviewParts
     from safehold.cases.review.service import ReviewService
     from safehold.cases.review.views import ViewService
+    from safehold.ledger.service import LedgerService
     from safehold.reporting.service import ReportService
     from safehold.retention.options import RetentionOptions
     from safehold.retention.service import RetentionService
@@ -357,6 +358,13 @@ class ServiceRuntime(Runtime):
         from safehold.transparency.service import TransparencyService
 
         return TransparencyService(self.records, self.settings.transparency)
+
+    @functools.cached_property
+    def ledger(self) -> LedgerService:
+        """What was generated here."""
+        from safehold.runtime.ledger import make_ledger
+
+        return make_ledger(self)
 
 
 class _Room:

@@ -20,7 +20,12 @@ _many: sa.BindParameter[Any] = sa.bindparam("many", expanding=True)
 _before = sa.bindparam("before", type_=releases.c.at.type)
 _at_most = sa.bindparam("at_most", type_=sa.Integer)
 
-_WITH_CONTENT = sa.select(releases).where(releases.c.content.in_(_many))
+_WITH_CONTENT = (
+    sa.select(releases)
+    .where(releases.c.content.in_(_many))
+    .order_by(releases.c.at.desc(), releases.c.release_id.desc())
+    .limit(_at_most)
+)
 _BY_ID = sa.select(releases).where(releases.c.release_id.in_(_many))
 _PICTURES = (
     sa.select(releases.c.pdq, releases.c.release_id)
@@ -88,9 +93,9 @@ class SqlLedger:
         asked = {"service": service_id, "account": account, "since": since}
         return list(self._connection.scalars(_REFUSALS, asked))
 
-    def with_content(self, contents: Sequence[bytes]) -> Sequence[Release]:
-        """Releases of exactly these bytes, the newest first."""
-        return self._named(_WITH_CONTENT, contents)
+    def with_content(self, contents: Sequence[bytes], limit: int) -> Sequence[Release]:
+        """At most `limit` releases of exactly these bytes, the newest first."""
+        return self._named(_WITH_CONTENT, contents, at_most=limit)[:limit]
 
     def pictures(self, batch: int) -> Iterator[Sequence[tuple[str, bytes]]]:
         """Ids and PDQ hashes of all releases that have one, in batches."""
@@ -122,11 +127,13 @@ class SqlLedger:
             done += self._connection.execute(_FORGET_REFUSALS, asked).rowcount
         return done
 
-    def _named(self, statement: sa.Select[Any], values: Sequence[object]) -> list[Release]:
+    def _named(
+        self, statement: sa.Select[Any], values: Sequence[object], **more: object
+    ) -> list[Release]:
         """The releases that a statement finds for any of the values, the newest first."""
         found: list[Release] = []
         for start in range(0, len(values), _NAMED):
-            asked = {"many": list(values[start : start + _NAMED])}
+            asked = {"many": list(values[start : start + _NAMED]), **more}
             found += (_release(row) for row in self._connection.execute(statement, asked))
         return sorted(found, key=lambda one: (one.at, one.release_id), reverse=True)
 

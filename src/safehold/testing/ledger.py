@@ -42,9 +42,10 @@ class MemoryLedger:
             if (one.service_id, one.account) == (service_id, account) and one.at >= since
         )
 
-    def with_content(self, contents: Sequence[bytes]) -> Sequence[Release]:
-        """Releases of exactly these bytes, the newest first."""
-        return self._newest(one for one in self.rows.values() if one.content in set(contents))
+    def with_content(self, contents: Sequence[bytes], limit: int) -> Sequence[Release]:
+        """At most `limit` releases of exactly these bytes, the newest first."""
+        wanted = set(contents)
+        return self._newest(one for one in self.rows.values() if one.content in wanted)[:limit]
 
     def pictures(self, batch: int) -> Iterator[Sequence[tuple[str, bytes]]]:
         """Ids and PDQ hashes of all releases that have one, in batches."""

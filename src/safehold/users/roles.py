@@ -72,6 +72,9 @@ class Permission(enum.StrEnum):
     RETENTION_READ = "retention.read"
     """Until when what is kept, and records of destruction."""
 
+    LEDGER_TRACE = "ledger.trace"
+    """To find by a copy who had a picture generated here, and how."""
+
     LISTS_READ = "lists.read"
     AUDIT_READ = "audit.read"
     FIGURES_READ = "figures.read"
@@ -111,6 +114,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.REPORTS_PREPARE,
             Permission.REPORTS_APPROVE,
             Permission.RETENTION_READ,
+            Permission.LEDGER_TRACE,
         },
         Role.AUDITOR: _EVERYBODY
         | {
