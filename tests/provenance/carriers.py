@@ -6,10 +6,16 @@ call it in five ways, which leave different numbers in the file.
 
 from __future__ import annotations
 
+import base64
 import enum
-from collections.abc import Sequence
+import gzip
+import json
+import struct
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -95,3 +101,31 @@ def _mark(plane: Floats, bits: Sequence[int]) -> Floats:
     inner[:, 1, :, 1] = (after - swapped_across - swapped_down + both) / 2
     marked[:height, :width] = inner.reshape(height, width)
     return marked
+
+
+def hide(plane: NDArray[np.uint8], body: bytes) -> NDArray[np.uint8]:
+    """A copy whose lowest bits, column by column, are those of `body`.
+
+    `plane` is alpha (height, width) or colour (height, width, 3).
+    """
+    bits = np.unpackbits(np.frombuffer(body, np.uint8))
+    turned = np.ascontiguousarray(plane.swapaxes(0, 1))
+    flat = turned.reshape(-1)
+    flat[: len(bits)] = flat[: len(bits)] & 0xFE | bits
+    return np.ascontiguousarray(turned.swapaxes(0, 1))
+
+
+def stealth(magic: str, text: str) -> bytes:
+    """What is hidden: magic, length in bits, the text, by gzip where the magic says so."""
+    body = text.encode()
+    if magic.endswith("comp"):
+        body = gzip.compress(body, mtime=0)
+    return magic.encode("ascii") + struct.pack(">I", 8 * len(body)) + body
+
+
+def signed_comment(
+    key: Ed25519PrivateKey, rgb: NDArray[np.uint8], said: Mapping[str, Any]
+) -> dict[str, Any]:
+    """NovelAI's comment with a signature over the pixels and itself."""
+    signature = key.sign(rgb.tobytes() + json.dumps(said).encode())
+    return {**said, "signed_hash": base64.b64encode(signature).decode()}

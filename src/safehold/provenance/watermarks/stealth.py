@@ -130,9 +130,8 @@ def _pieces(path: str, body: bytes, budget: Budget) -> Iterator[Piece]:
     if not isinstance(value, dict) or "Comment" not in value:
         yield _piece(path, "parameters", text)
         return
-    for key, words in value.items():
-        if isinstance(words, dict):
-            words = json.dumps(words)
+    for key, said in value.items():
+        words = json.dumps(said) if isinstance(said, dict) else said
         if isinstance(words, str):
             yield _piece(path, key[:80], words)
 
