@@ -181,6 +181,11 @@ def _attest_destruction(custodian: Custodian, call: Call) -> Mapping[str, Any]:
     return {"text": made.text.decode("utf-8"), "signature": made.signature.hex()}
 
 
+def _open_releases(custodian: Custodian, call: Call) -> Mapping[str, Any]:
+    actor, trace_id = call.text("actor"), call.text("trace_id")
+    return {"size": custodian.open_releases(actor, trace_id, call.output)}
+
+
 def _fetch_schema(custodian: Custodian, call: Call) -> Mapping[str, Any]:
     return {"size": custodian.fetch_schema(call.text("environment"), call.output)}
 
@@ -203,5 +208,6 @@ _HANDLERS: dict[str, _Handler] = {
     "read_document": _read_document,
     "package": _package,
     "attest_destruction": _attest_destruction,
+    "open_releases": _open_releases,
     "fetch_schema": _fetch_schema,
 }

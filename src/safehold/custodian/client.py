@@ -181,6 +181,11 @@ class CustodianClient:
         found = self._call({"call": "attest_destruction", "destruction_id": destruction_id})
         return Attested(_get(found, "text", str).encode("utf-8"), _bytes(found, "signature"))
 
+    def open_releases(self, actor: str, trace_id: str, output: Writer) -> int:
+        """See `Custodian.open_releases`."""
+        request = {"call": "open_releases", "actor": actor, "trace_id": trace_id}
+        return _get(self._call(request, output=output), "size", int)
+
     def fetch_schema(self, environment: str, output: Writer) -> int:
         """See `Custodian.fetch_schema`."""
         request = {"call": "fetch_schema", "environment": environment}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -74,6 +75,7 @@ def local_custodian(
     from safehold.custodian.attesting import Attesting, AttestingParts
     from safehold.custodian.desks import make_desks
     from safehold.custodian.packing import make_packaging
+    from safehold.custodian.releases import ReleaseParts, Releases
 
     desks = make_desks(runtime, identities, schema_file(runtime), log)
     folder = runtime.home.custodian
@@ -96,6 +98,15 @@ def local_custodian(
             attesting=Attesting(
                 AttestingParts(
                     runtime.records, runtime.names, runtime.objects, runtime.keys, signer
+                )
+            ),
+            releases=Releases(
+                ReleaseParts(
+                    records=runtime.records,
+                    identities=identities,
+                    audit=audit,
+                    clock=runtime.clock,
+                    open_for=dt.timedelta(minutes=runtime.settings.ledger.open_minutes),
                 )
             ),
         )

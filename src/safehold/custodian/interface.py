@@ -11,6 +11,7 @@ Rules, which every implementation keeps:
   own making (`statements`), whose first line no checkpoint can have.
 - A report is composed, fixed and sent by it alone, and sent only where the records say that two
   people have agreed to exactly these documents.
+- What is sealed of releases is told to an officer alone, who has traced them by the audit log.
 - It never decodes what it opens.
 """
 
@@ -32,6 +33,7 @@ from safehold.custodian.refusals import (
     RequestError,
     RewrapRefusedError,
     SendRefusedError,
+    TraceRefusedError,
     UnknownRecipientError,
 )
 from safehold.vault.naming import is_object_name
@@ -57,6 +59,7 @@ __all__ = [
     "SendRefusedError",
     "Sent",
     "Status",
+    "TraceRefusedError",
     "UnknownRecipientError",
     "check_purpose",
 ]
@@ -348,6 +351,15 @@ class Custodian(Protocol):
         """Look that everything of a destruction is gone, and sign the record of it.
 
         Raises `DestructionError` where something is left.
+        """
+        ...
+
+    def open_releases(self, actor: str, trace_id: str, output: Writer) -> int:
+        """Write what is sealed of the releases that a trace has found; returns bytes written.
+
+        It is JSON: `{"releases": {ID: {"told": {...}} or {"error": CODE}}}`, see
+        `safehold.ledger.sealed`. `actor` is the officer who traced (`user:ID`), a short while
+        ago. Raises `NotPermittedError`, `TraceRefusedError`.
         """
         ...
 

@@ -217,6 +217,10 @@ class LocalCustodian:
         """See `Custodian.attest_destruction`."""
         return _there(self._parts.attesting).destruction(destruction_id)
 
+    def open_releases(self, actor: str, trace_id: str, output: Writer) -> int:
+        """See `Custodian.open_releases`."""
+        return _there(self._parts.releases).open(actor, trace_id, output)
+
     def _case_identity(self, access: Access) -> Identity:
         return self._opener.identity(access.key_name)
 

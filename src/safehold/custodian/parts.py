@@ -1,7 +1,7 @@
 """What the custodian works with, and the desks at which further things are done for it.
 
-Each desk is a file of its own (`reporting`, `documents`, `packaging`, `attesting`); a custodian
-without one refuses what it would do.
+Each desk is a file of its own (`reporting`, `documents`, `packaging`, `attesting`, `releases`);
+a custodian without one refuses what it would do.
 """
 
 from __future__ import annotations
@@ -81,6 +81,14 @@ class AttestDesk(Protocol):
         ...
 
 
+class ReleaseDesk(Protocol):
+    """Opens what is sealed of releases."""
+
+    def open(self, actor: str, trace_id: str, output: Writer) -> int:
+        """See `Custodian.open_releases`."""
+        ...
+
+
 def no_views(access: Access, wish: PreviewWish, object_name: str) -> None:
     """Where nobody can look at anything. Raises `NoViewError`."""
     raise NoViewError
@@ -101,7 +109,7 @@ class CustodianParts:
         views: raises `NoViewError` unless a view is open for exactly the preview of an object
             that is asked for, and the audit log says so (`open_views.OpenViews`).
         previews: has previews made; None where there are to be none.
-        reports, documents, packages, attesting: the desks, or None.
+        reports, documents, packages, attesting, releases: the desks, or None.
     """
 
     identities: Sequence[Identity] = field(repr=False)
@@ -118,3 +126,4 @@ class CustodianParts:
     documents: DocumentDesk | None = None
     packages: PackageDesk | None = None
     attesting: AttestDesk | None = None
+    releases: ReleaseDesk | None = None

@@ -35,6 +35,7 @@ from safehold.custodian.interface import (
     RequestError,
     RewrapRefusedError,
     SendRefusedError,
+    TraceRefusedError,
     UnknownRecipientError,
 )
 from safehold.custodian.signing import CheckpointKeyError
@@ -142,6 +143,7 @@ _ERRORS: dict[str, type[SafeholdError]] = {
         ReportStateError,
         RewrapRefusedError,
         SendRefusedError,
+        TraceRefusedError,
         UnknownCaseError,
         UnknownRecipientError,
         UnknownReportError,

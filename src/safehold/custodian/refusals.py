@@ -37,6 +37,14 @@ class UnknownRecipientError(CustodianError):
     default_hint = "Add the recipient to the custodian's file of named recipients first."
 
 
+class TraceRefusedError(CustodianError):
+    """What is sealed of releases was asked for without a trace of that person that found them."""
+
+    code = "custodian_trace"
+    default_message = "There is no recent trace of yours by which this could be opened."
+    default_hint = "Trace the file again; 'ledger.open_minutes' bounds how long it counts."
+
+
 class CheckpointRefusedError(CustodianError):
     """What was to be signed is no checkpoint, or goes back behind one that was signed."""
 

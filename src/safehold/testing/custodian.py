@@ -211,6 +211,10 @@ class FakeCustodian:
         """Refused."""
         raise CustodianError("This custodian does not do that.")
 
+    def open_releases(self, actor: str, trace_id: str, output: Writer) -> int:
+        """Refused."""
+        raise CustodianError("This custodian does not do that.")
+
     def fetch_schema(self, environment: str, output: Writer) -> int:
         """See `Custodian.fetch_schema`."""
         self._fail()

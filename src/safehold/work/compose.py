@@ -73,7 +73,7 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
         ),
         Deadlines(runtime.cases, every(options.deadline_minutes)),
         Review(runtime.reviews, runtime.views, every(options.deadline_minutes)),
-        Forget(records, clock, keeping, every(options.forget_minutes)),
+        Forget(records, clock, keeping, every(options.forget_minutes), runtime.ledger.forget),
         SignCheckpoint(
             records,
             custodian,

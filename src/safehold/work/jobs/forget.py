@@ -45,29 +45,39 @@ class Forget:
         clock: the present moment.
         keeping: how long what is kept.
         timing: how often it is looked.
+        ledger: forgets at most so many rows of the ledger that are old at a moment; how many.
     """
 
     name = "forget"
 
-    def __init__(self, records: Records, clock: Clock, keeping: Keeping, timing: Timing) -> None:
+    def __init__(
+        self,
+        records: Records,
+        clock: Clock,
+        keeping: Keeping,
+        timing: Timing,
+        ledger: Callable[[dt.datetime, int], int] = lambda now, rows: 0,
+    ) -> None:
         self.timing = timing
         self._records = records
         self._clock = clock
         self._keeping = keeping
+        self._ledger = ledger
 
     def run(self, stop: Stop) -> Outcome:
         """Forget what is old, until nothing is or the process ends."""
-        now, keeping = self._clock.now(), self._keeping
+        now, keeping, rows = self._clock.now(), self._keeping, self._keeping.rows
         answers = self._batches(
-            stop, lambda t: t.accounts.forget_answers(now - keeping.answers, keeping.rows)
+            stop, self._each(lambda t: t.accounts.forget_answers(now - keeping.answers, rows))
         )
         messages = self._batches(
-            stop, lambda t: t.outbox.forget(now - keeping.messages, keeping.rows)
+            stop, self._each(lambda t: t.outbox.forget(now - keeping.messages, rows))
         )
-        sessions = self._batches(stop, lambda t: t.users.forget_sessions(now, keeping.rows))
+        sessions = self._batches(stop, self._each(lambda t: t.users.forget_sessions(now, rows)))
         failures = self._batches(
-            stop, lambda t: t.users.forget_failures(now - keeping.failures, keeping.rows)
+            stop, self._each(lambda t: t.users.forget_failures(now - keeping.failures, rows))
         )
+        ledger = self._batches(stop, lambda: self._ledger(now, rows))
         with self._records.write() as transaction:
             window = int((now - keeping.usage).timestamp() // WINDOW_SECONDS)
             transaction.accounts.forget_usage(window)
@@ -78,15 +88,24 @@ class Forget:
                 "messages": messages,
                 "sessions": sessions,
                 "failures": failures,
+                "ledger": ledger,
             }
         )
 
-    def _batches(self, stop: Stop, forget: Callable[[Transaction], int]) -> int:
-        """Forget batch after batch, each in a transaction of its own; how many rows."""
+    def _each(self, forget: Callable[[Transaction], int]) -> Callable[[], int]:
+        """The same in a transaction of its own."""
+
+        def once() -> int:
+            with self._records.write() as transaction:
+                return forget(transaction)
+
+        return once
+
+    def _batches(self, stop: Stop, forget: Callable[[], int]) -> int:
+        """Forget batch after batch; how many rows."""
         total = 0
         for _ in range(MAX_BATCHES):
-            with self._records.write() as transaction:
-                rows = forget(transaction)
+            rows = forget()
             total += rows
             if rows < self._keeping.rows or stop():
                 break
