@@ -1,7 +1,8 @@
 """FLUX's command line.
 
-Exif Software is `AI generated;txt2img;flux` or `AI generated;img2img;flux`, with Make `Black Forest Labs`, Model, and where it was asked for the prompt in ImageDescription
-(`src/flux/util.py`, `src/flux/cli*.py`). Programs made from it add words to Software.
+Exif Software is `AI generated;txt2img;flux` or `AI generated;img2img;flux`, beside Make `Black
+Forest Labs`, Model, and where it was asked for the prompt in ImageDescription (`src/flux/util.py`,
+`src/flux/cli*.py`). Programs made from it add words to Software.
 """
 
 from __future__ import annotations

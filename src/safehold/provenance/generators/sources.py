@@ -19,6 +19,8 @@ MAKER_NOTE: Final = "0x927c"
 USER_COMMENT: Final = "0x9286"
 XP_COMMENT: Final = "0x9c9c"
 
+_COMMENTS = frozenset({IMAGE_DESCRIPTION, USER_COMMENT, XP_COMMENT})
+
 LONGEST_NAME: Final = 200
 LONGEST_SEED: Final = 64
 MAX_LORAS: Final = 64
@@ -46,14 +48,7 @@ def tags(pieces: Sequence[Piece], *numbers: str) -> Iterator[tuple[Piece, str]]:
     """Words of one of these Exif entries, in the file's order, in whichever IFD they stand."""
     for piece in pieces:
         if piece.kind is PieceKind.TAG and piece.key in numbers:
-            yield piece, tag_text(piece)
-
-
-def tag_text(piece: Piece) -> str:
-    """Words of an Exif entry. Those that Windows defines (0x9c9b to 0x9c9f) are UTF-16."""
-    if piece.key in {"0x9c9b", "0x9c9c", "0x9c9d", "0x9c9e", "0x9c9f"}:
-        return piece.data.decode("utf-16-le", "replace").rstrip("\0")
-    return text_of(piece)
+            yield piece, text_of(piece)
 
 
 def comments(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
@@ -62,14 +57,9 @@ def comments(pieces: Sequence[Piece]) -> Iterator[tuple[Piece, str]]:
     Those under any keyword, in comments, in the entries of Exif for descriptions and comments.
     """
     for piece in pieces:
-        if piece.kind is PieceKind.TEXT:
+        tag = piece.kind is PieceKind.TAG and piece.key in _COMMENTS
+        if tag or piece.kind is PieceKind.TEXT:
             yield piece, text_of(piece)
-        elif piece.kind is PieceKind.TAG and piece.key in {
-            IMAGE_DESCRIPTION,
-            USER_COMMENT,
-            XP_COMMENT,
-        }:
-            yield piece, tag_text(piece)
 
 
 def passage(kind: PassageKind, text: object, piece: Piece, budget: Budget) -> Iterator[Passage]:
