@@ -18,9 +18,14 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from numpy.typing import NDArray
 
+from safehold.testing.pictures import draw_any
+from tests.samples import sample
+
+Bytes = NDArray[np.uint8]
 Floats = NDArray[np.float64]
 
 STEP = 36.0
+SAMPLES = tuple(sample(name) for name in ("chelsea", "coffee", "rocket"))
 FROM_RGB = np.array([0.299, 0.587, 0.114])
 
 
@@ -36,6 +41,34 @@ class Way(enum.StrEnum):
     """Those of SDXL; values are cut to whole numbers."""
     FLOATS_RGB = "floats_rgb"
     """A library that forgot to turn the channels round."""
+
+
+def drawn(seed: int, width: int = 320, height: int = 256) -> Bytes:
+    """A drawing as pixels."""
+    return np.asarray(draw_any(seed, (width, height)), np.uint8)
+
+
+def bare(seed: int) -> Bytes:
+    """A picture without a mark: drawings, noise, gradients, tiles, samples."""
+    rng = np.random.default_rng(seed)
+    kind = seed % 5
+    if kind == 0:
+        return drawn(seed)
+    if kind == 1:
+        return rng.integers(0, 256, (256, 320, 3), dtype=np.uint8)
+    if kind == 2:
+        slopes = rng.normal(size=(2, 3))
+        slope = np.multiply.outer(np.arange(256.0), slopes[0])[:, None]
+        ramp = slope + np.multiply.outer(np.arange(320.0), slopes[1])
+        return np.asarray(255 * (ramp - ramp.min()) / np.ptp(ramp), np.uint8)
+    if kind == 3:
+        # As many different blocks as a payload has bits, again and again.
+        count = (32, 48, 46)[seed // 5 % 3]
+        tile = rng.integers(0, 256, (1, count, 3), dtype=np.uint8)
+        return np.ascontiguousarray(np.tile(tile.repeat(8, 0).repeat(8, 1), (64, 1, 1)))
+    picture = SAMPLES[seed // 5 % 3]
+    top, left = (int(rng.integers(0, side - 290)) for side in picture.shape[:2])
+    return np.ascontiguousarray(picture[top : top + 290, left : left + 290])
 
 
 def embed(rgb: NDArray[np.uint8], bits: Sequence[int], way: Way) -> NDArray[np.uint8]:

@@ -9,7 +9,6 @@ import pytest
 import simplejpeg
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 from PIL import Image
 
 from safehold.kernels import watermark
@@ -20,39 +19,9 @@ from safehold.provenance.model import Claim, Extent, Place, ProvenanceOptions, T
 from safehold.provenance.walkers.interface import Budget
 from safehold.provenance.watermarks import dwt_dct, jpeg_colour
 from safehold.testing.pictures import draw_any
-from tests.provenance.carriers import Way, embed
-from tests.samples import sample
+from tests.provenance.carriers import SAMPLES, Way, bare, drawn, embed
 
-Bytes = NDArray[np.uint8]
 PIXELS = 1_048_576
-SAMPLES = [sample(name) for name in ("chelsea", "coffee", "rocket")]
-
-
-def drawn(seed: int, width: int = 320, height: int = 256) -> Bytes:
-    return np.asarray(draw_any(seed, (width, height)), np.uint8)
-
-
-def bare(seed: int) -> Bytes:
-    """A picture without a mark: drawings, noise, gradients, tiles, samples."""
-    rng = np.random.default_rng(seed)
-    kind = seed % 5
-    if kind == 0:
-        return drawn(seed)
-    if kind == 1:
-        return rng.integers(0, 256, (256, 320, 3), dtype=np.uint8)
-    if kind == 2:
-        slopes = rng.normal(size=(2, 3))
-        slope = np.multiply.outer(np.arange(256.0), slopes[0])[:, None]
-        ramp = slope + np.multiply.outer(np.arange(320.0), slopes[1])
-        return np.asarray(255 * (ramp - ramp.min()) / np.ptp(ramp), np.uint8)
-    if kind == 3:
-        # As many different blocks as a payload has bits, again and again.
-        count = (32, 48, 46)[seed // 5 % 3]
-        tile = rng.integers(0, 256, (1, count, 3), dtype=np.uint8)
-        return np.ascontiguousarray(np.tile(tile.repeat(8, 0).repeat(8, 1), (64, 1, 1)))
-    picture = SAMPLES[seed // 5 % 3]
-    top, left = (int(rng.integers(0, side - 290)) for side in picture.shape[:2])
-    return np.ascontiguousarray(picture[top : top + 290, left : left + 290])
 
 
 def read(pixels: Pixels) -> list[Claim]:
@@ -61,12 +30,15 @@ def read(pixels: Pixels) -> list[Claim]:
 
 
 @given(
-    height=st.integers(0, 40), width=st.integers(0, 70), dark=st.booleans(), seed=st.integers(0, 99)
+    height=st.integers(0, 40),
+    width=st.integers(0, 70),
+    bright=st.booleans(),
+    seed=st.integers(0, 99),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_kernel_equals_its_reference(height: int, width: int, dark: bool, seed: int) -> None:
+def test_the_kernel_equals_its_reference(height: int, width: int, bright: bool, seed: int) -> None:
     rgb = np.random.default_rng(seed).integers(0, 256, (height, width, 3), dtype=np.uint8)
-    rgb = rgb if dark else rgb // np.uint8(64)
+    rgb = rgb if bright else rgb // np.uint8(64)
     scores = watermark.block_scores(frozen(rgb))
     expected = reference.block_scores(rgb)
     # Values next to the border between two steps may fall to either side of it.

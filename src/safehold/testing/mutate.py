@@ -55,6 +55,21 @@ def mutations(seed: int, count: int) -> Iterator[tuple[str, bytes]]:
         yield f"{index:06d}-{kind}-{name}", damaged
 
 
+def damage(rng: random.Random, data: bytes, other: bytes) -> tuple[str, bytes]:
+    """One file damaged in one way, for those who have files of their own.
+
+    Args:
+        rng: chooses the kind and the place.
+        data: the file.
+        other: another one, for splices.
+
+    Returns:
+        The kind, one of `MUTATORS`, and the bytes.
+    """
+    kind = rng.choice(MUTATORS)
+    return kind, _MUTATORS[kind](rng, _Source(data, other))
+
+
 def _span(rng: random.Random, data: bytes, longest: int = 256) -> tuple[int, int]:
     """Start and end of a random run within the data."""
     if not data:
