@@ -33,7 +33,7 @@ from safehold.gate.model import (
     UpstreamReply,
     Words,
 )
-from safehold.gate.ports import Moderating, ReleaseBook, RepeatWatch, WordRules
+from safehold.gate.ports import Moderating, ReleaseBook, RepeatWatch, Standing, WordRules
 from safehold.gate.upstream import Upstream
 from safehold.runtime.log import Log
 
@@ -173,8 +173,14 @@ class GateDesk:
 
     async def admit(self, account: Account, words: Words, api: Api) -> None:
         """See `Desk`."""
-        await self._check_standing(account)
-        stage = await self._refused_words(words)
+        standing, stage = await self._asked(account, words)
+        if standing.stopped:
+            self.notes.stage = Stage.STANDING.value
+            raise RefusedError(Stage.STANDING)
+        if standing.wait_seconds:
+            await asyncio.sleep(standing.wait_seconds)
+        if stage is None and words.texts:
+            stage = await self._score(words.texts)
         if stage is not None:
             await self._refuse(account, stage)
             raise RefusedError(stage)
@@ -182,31 +188,27 @@ class GateDesk:
             about = Generation(api, "\n".join(words.texts), words.models)
             await self._admit_pictures(account, words.pictures, about)
 
-    async def _check_standing(self, account: Account) -> None:
-        try:
-            standing = await self.parts.records.ask(self.parts.repeats.standing, account)
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is not checked
-            raise self._unchecked(Stage.STANDING, error) from None
-        if standing.stopped:
-            self.notes.stage = Stage.STANDING.value
-            raise RefusedError(Stage.STANDING)
-        if standing.wait_seconds:
-            await asyncio.sleep(standing.wait_seconds)
+    async def _asked(self, account: Account, words: Words) -> tuple[Standing, Stage | None]:
+        """How the account stands, and at which stage the operator's rules refuse it."""
+        parts = self.parts
 
-    async def _refused_words(self, words: Words) -> Stage | None:
+        def ask() -> tuple[Standing, Stage | None]:
+            return parts.repeats.standing(account), parts.rules.refuses(words)
+
         try:
-            stage = None
-            if words.texts or words.models:
-                stage = await self.parts.records.ask(self.parts.rules.refuses, words)
-            if stage is None and words.texts:
-                async with asyncio.timeout(self.parts.check_seconds):
-                    stage = await self.parts.moderating.refuses(words.texts)
-            return stage
+            return await parts.records.ask(ask)
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not checked
+            raise self._unchecked(Stage.WORDS, error) from None
+
+    async def _score(self, texts: Sequence[str]) -> Stage | None:
+        try:
+            async with asyncio.timeout(self.parts.check_seconds):
+                return await self.parts.moderating.refuses(texts)
         except UncheckedError as error:
             self.notes.stage = error.stage.value
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, it is not checked
-            raise self._unchecked(Stage.WORDS, error) from None
+            raise self._unchecked(Stage.SCORE, error) from None
 
     async def _admit_pictures(
         self, account: Account, pictures: Sequence[bytes], about: Generation

@@ -145,15 +145,9 @@ class Upstream:
             UpstreamError: it cannot be reached (502), is too slow (504), leads elsewhere, or
                 answers with more than is taken, or in a coding that nobody asked for.
         """
-        parts: list[bytes] = []
         async with self._answered(call) as (wire, status, headers):
-            size = 0
-            while part := await wire.part():
-                size += len(part)
-                self._check_size(size)
-                took(len(part))
-                parts.append(part)
-        return UpstreamReply(status, headers, b"".join(parts))
+            body = await wire.whole(self._options.max_answer_bytes, took)
+        return UpstreamReply(status, headers, body)
 
     async def stream(self, call: UpstreamCall, took: Callable[[int], None]) -> AsyncIterator[bytes]:
         """Make a call and read its answer as it comes. Raises as `call`.
@@ -166,7 +160,8 @@ class Upstream:
             size = 0
             while part := await wire.part():
                 size += len(part)
-                self._check_size(size)
+                if size > self._options.max_answer_bytes:
+                    raise UpstreamError
                 took(len(part))
                 yield part
 
@@ -246,10 +241,6 @@ class Upstream:
         if self.base.path and not path.startswith(self.base.path + "/"):
             raise UpstreamError
         return path[len(self.base.path) :]
-
-    def _check_size(self, size: int) -> None:
-        if size > self._options.max_answer_bytes:
-            raise UpstreamError
 
     @contextlib.asynccontextmanager
     async def _answered(self, call: UpstreamCall) -> AsyncIterator[tuple[Wire, int, Headers]]:

@@ -1,15 +1,16 @@
 """One connection to the upstream, over HTTP/1.1 (RFC 9112).
 
 It takes answers of any status and header, whole or as they come, and little else: pictures of
-some megabytes go through here, and the gate may add but a few milliseconds to a call. Parsing is
-llhttp's, by httptools.
+some megabytes go through here, and the gate may add but a few milliseconds to a call. So a body
+whose length is told is read into the one place where it stays. Heads, and bodies in chunks, are
+parsed by llhttp (httptools).
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import cast
 
 import httptools
@@ -22,22 +23,24 @@ MAX_HEADER_BYTES = 65_536
 _HIGH_WATER = 1 << 20
 """Bytes that wait to be read before the other side is asked to pause."""
 
+_SCRATCH = 1 << 18
 _NO_BODY = (204, 304)
 
 
-class Wire(asyncio.Protocol):
+class Wire(asyncio.BufferedProtocol):
     """A connection. One call at a time; for the thread of the event loop."""
 
     def __init__(self) -> None:
         self._transport: asyncio.Transport | None = None
-        self._parser = httptools.HttpResponseParser(self)
         self._wake = asyncio.Event()
+        self._scratch = bytearray(_SCRATCH)
         self._lost = False
         self._broken = False
         self._calling = False
         self._reset()
 
     def _reset(self) -> None:
+        self._parser = httptools.HttpResponseParser(self)
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
         self._head_bytes = 0
@@ -45,16 +48,18 @@ class Wire(asyncio.Protocol):
         self._whole = False
         self._to_end = False
         self._keeps = False
+        self._length: int | None = None
         self._parts: deque[bytes] = deque()
         self._waiting = 0
         self._paused = False
+        self._body: memoryview | None = None
+        self._filled = 0
 
     @property
     def usable(self) -> bool:
         """Whether another call can be made here."""
-        transport = self._transport
         idle = not self._calling or (self._whole and self._keeps and not self._parts)
-        return idle and not (self._lost or self._broken or transport is None)
+        return idle and not (self._lost or self._broken or self._transport is None)
 
     def send(self, head: bytes, body: bytes) -> None:
         """Send a call. What stands of an earlier answer is forgotten."""
@@ -72,6 +77,44 @@ class Wire(asyncio.Protocol):
             await self._next()
         return self._status, tuple(self._headers)
 
+    async def whole(self, limit: int, took: Callable[[int], None]) -> bytes:
+        """The whole body. `took` is told of its bytes, and may raise.
+
+        Raises:
+            UpstreamError: it is larger than `limit`, or breaks off.
+        """
+        if self._length is not None and not self._whole:
+            return await self._of_length(self._length, limit, took)
+        parts: list[bytes] = []
+        size = 0
+        while part := await self.part():
+            size += len(part)
+            if size > limit:
+                raise UpstreamError
+            took(len(part))
+            parts.append(part)
+        return b"".join(parts)
+
+    async def _of_length(self, length: int, limit: int, took: Callable[[int], None]) -> bytes:
+        if length > limit:
+            raise UpstreamError
+        took(length)
+        body = bytearray(length)
+        view = memoryview(body)
+        for part in self._parts:
+            view[self._filled : self._filled + len(part)] = part
+            self._filled += len(part)
+        self._parts.clear()
+        self._waiting = 0
+        self._body = view
+        self._flow()
+        while self._filled < length:
+            self._check()
+            await self._next()
+        self._body = None
+        self._whole = True
+        return bytes(body)
+
     async def part(self) -> bytes:
         """The next bytes of the answer; empty at its end. Raises `UpstreamError`."""
         while not self._parts:
@@ -81,9 +124,7 @@ class Wire(asyncio.Protocol):
             await self._next()
         part = self._parts.popleft()
         self._waiting -= len(part)
-        if self._paused and self._waiting < _HIGH_WATER // 2 and self._transport is not None:
-            self._paused = False
-            self._transport.resume_reading()
+        self._flow()
         return part
 
     def close(self) -> None:
@@ -91,6 +132,12 @@ class Wire(asyncio.Protocol):
         self._broken = True
         if self._transport is not None:
             self._transport.abort()
+
+    def _flow(self) -> None:
+        """Let the other side go on, where little waits to be read."""
+        if self._paused and self._waiting < _HIGH_WATER // 2 and self._transport is not None:
+            self._paused = False
+            self._transport.resume_reading()
 
     def _check(self) -> None:
         if self._broken or self._lost:
@@ -106,14 +153,28 @@ class Wire(asyncio.Protocol):
         """Take the transport."""
         self._transport = cast(asyncio.Transport, transport)
 
-    def data_received(self, data: bytes) -> None:
-        """Parse what came."""
+    def get_buffer(self, sizehint: int) -> memoryview:
+        """Where the next bytes go: into the body, where there is one of a known length."""
+        if self._body is not None and self._filled < len(self._body):
+            return self._body[self._filled :]
+        return memoryview(self._scratch)
+
+    def buffer_updated(self, nbytes: int) -> None:
+        """Take what came."""
         if self._broken:
             return
+        if self._body is not None and self._filled < len(self._body):
+            self._filled += nbytes
+            if self._filled == len(self._body):
+                self._wake.set()
+            return
+        if self._whole or self._body is not None:
+            self._fail()  # more than was told, or than was asked for
+            return
         if not self._has_head:
-            self._head_bytes += len(data)
+            self._head_bytes += nbytes
         try:
-            self._parser.feed_data(data)
+            self._parser.feed_data(bytes(memoryview(self._scratch)[:nbytes]))
         except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._fail()
         if not self._has_head and self._head_bytes > MAX_HEADER_BYTES:
@@ -136,13 +197,14 @@ class Wire(asyncio.Protocol):
 
     def _fail(self) -> None:
         self._broken = True
+        self._wake.set()
         if self._transport is not None:
             self._transport.abort()
 
     # What the parser calls
 
     def on_message_begin(self) -> None:
-        """An answer begins; one that nobody asked for ends the connection."""
+        """An answer begins; a second one that nobody asked for ends the connection."""
         if self._has_head:
             self._broken = True
 
@@ -160,9 +222,12 @@ class Wire(asyncio.Protocol):
         self._status = status
         self._has_head = True
         self._keeps = self._parser.should_keep_alive()
-        names = {name for name, _ in self._headers}
-        sized = b"content-length" in names or b"transfer-encoding" in names
-        self._to_end = not sized and status not in _NO_BODY
+        found = dict(self._headers)
+        if status in _NO_BODY:
+            return
+        if b"transfer-encoding" not in found and b"content-length" in found:
+            self._length = int(found[b"content-length"])  # llhttp has read it as a number
+        self._to_end = self._length is None and b"transfer-encoding" not in found
 
     def on_body(self, body: bytes) -> None:
         """Keep some of the body until it is read."""
