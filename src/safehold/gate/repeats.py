@@ -34,6 +34,7 @@ from safehold.ledger.interface import LedgerTransaction
 from safehold.ledger.model import Refusal
 from safehold.outbox.interface import OutboxStore
 from safehold.outbox.model import Alarm, AlarmCode, Message, Webhook
+from safehold.outbox.signing import WebhookSecretError
 from safehold.outbox.webhooks import messages_for
 
 GENERATION_REPEATED: Final = "generation.repeated"
@@ -139,7 +140,11 @@ class Repeats:
         parts = self._parts
         messages = [*parts.alarms(Alarm(AlarmCode.GENERATION_REPEATED, now, parts.service_id))]
         for webhook in transaction.outbox.webhooks(parts.service_id):
-            body = repeated_body(account_token(parts.secret(webhook), account.name), count, now)
+            try:
+                token = account_token(parts.secret(webhook), account.name)
+            except WebhookSecretError:
+                continue  # what waits for it cannot be signed either, and the operator is told so
+            body = repeated_body(token, count, now)
             messages += messages_for([webhook], body, now, parts.ids)
         transaction.outbox.add(messages)
         event = EventDraft(
