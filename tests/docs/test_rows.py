@@ -10,6 +10,8 @@ from safehold.ids import EntryId, ListName
 from safehold.lists.model import Tier
 from safehold.matching.match import Match
 from safehold.policy.model import Decision, Observation, Verdict
+from safehold.provenance import model as provenance
+from safehold.provenance.model import Claim, Conflict, Extent, Lora, Place, Reading
 from safehold.scan import scanner
 from safehold.scan.examine import Examined
 from safehold.scan.labels import Label
@@ -30,10 +32,28 @@ FOUND = Match(
     False,
     frozenset({SignalType.PDQ}),
 )
+CLAIM = Claim(
+    provenance.Tier.SIGNED,
+    "c2pa",
+    generative=True,
+    place=Place("png/caBX"),
+    generator="a",
+    version="1",
+    model="m",
+    model_hash="00",
+    loras=(Lora("l", "11", "1"),),
+    seed="4",
+    source_image=True,
+    extent=Extent.WHOLE,
+    size=(4, 3),
+    checks=(("trust", "ok"),),
+    actions=("c2pa.created",),
+)
 EXAMINATION = Examination(
     exact=ExactDigests(bytes(16), bytes(20), bytes(32), 9),
     format="jpeg",
     variants=(VariantDigests("as_stored", 80, (bytes(32),) * 8),),
+    reading=Reading(claims=(CLAIM,), conflicts=(Conflict.SEEDS_DIFFER,)),
 )
 EXAMINED = Examined(Label.of_path(b"caf\xe9.zip").member("a.jpg", None, 1), 9, EXAMINATION)
 SCREENED = Screened(
@@ -51,6 +71,11 @@ def test_scan_rows() -> None:
     assert sorted(fields("Scan rows")) == sorted([*row, *added_while_scanning()])
     assert f"at most {MAX_MATCHES}" in PAGE
     assert fields("Matches") == list(row["matches"][0])
+    claims = {code(name) for row in rows(section(PAGE, "Claims")) for name in row[0].split(", ")}
+    assert claims == set(row["provenance"][0])
+    said = section(PAGE, "Claims") + section(PAGE, "Scan rows")
+    for word in (*provenance.Tier, *Conflict, *Extent):
+        assert f"`{word}`" in said or word is Extent.UNKNOWN, word
 
 
 def added_while_scanning() -> list[str]:

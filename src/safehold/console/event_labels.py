@@ -105,6 +105,7 @@ EVENTS: Mapping[str, str] = {
     "user.sessions_ended": mark("Sessions ended"),
     "user.session_stolen": mark("A session was used from elsewhere, and ended"),
     "audit.read": mark("The audit log was read"),
+    "generation.repeated": mark("An account of a generator was refused again and again"),
     "ledger.traced": mark("A file was traced to what was generated here"),
     "ledger.refused": mark("Somebody who may not wanted to trace a file"),
     "ledger.forgotten": mark("Old records of generated pictures were removed"),
