@@ -33,6 +33,7 @@ from safehold.cli import (
     scan,
     serve,
     services,
+    trace,
     transparency,
     up,
     users,
@@ -85,6 +86,7 @@ def options(
 app.command("scan", epilog=scan.EXAMPLE)(scan.scan)
 app.command("hash", epilog=hash_command.EXAMPLE)(hash_command.hash_paths)
 app.command("inspect", epilog=inspect_command.EXAMPLE)(inspect_command.inspect)
+app.command("trace", epilog=trace.EXAMPLE)(trace.trace)
 app.command("demo", epilog=demo.EXAMPLE)(demo.demo)
 app.add_typer(lists.app, name="list")
 app.command("init", epilog=init.EXAMPLE)(init.init)

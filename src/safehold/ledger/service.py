@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from safehold.audit.model import EventDraft
@@ -75,13 +75,17 @@ class LedgerService:
             write(transaction)
 
     def trace(
-        self, exact: ExactDigests | None, variants: Sequence[VariantDigests]
+        self,
+        exact: ExactDigests | None,
+        variants: Sequence[VariantDigests],
+        seen: Callable[[int], None] = lambda count: None,
     ) -> tuple[Traced, ...]:
         """Releases of which something is a copy: exact ones first, then the nearest.
 
         Args:
             exact: its exact digests; None where it could not be read.
             variants: its variants. Those below the quality floor are passed over.
+            seen: is told, again and again, how many more releases were compared.
         """
         from safehold.ledger.near import PAGE, nearest
 
@@ -91,7 +95,7 @@ class LedgerService:
             found = [Traced(one, exact=True, distance=0) for one in self._same(transaction, exact)]
             if len(found) < options.answers:
                 known = {one.release.release_id for one in found}
-                pages = transaction.ledger.pictures(PAGE)
+                pages = _counted(transaction.ledger.pictures(PAGE), seen)
                 near = nearest(pages, asked, options.distance, options.answers + len(known))
                 near = [one for one in near if one.release_id not in known]
                 near = near[: options.answers - len(found)]
@@ -148,3 +152,11 @@ class LedgerService:
             api=making.api,
             sealed=sealed,
         )
+
+
+def _counted(
+    pages: Iterable[Sequence[tuple[str, bytes]]], seen: Callable[[int], None]
+) -> Iterator[Sequence[tuple[str, bytes]]]:
+    for page in pages:
+        yield page
+        seen(len(page))

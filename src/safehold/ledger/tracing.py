@@ -97,7 +97,11 @@ class Tracing:
         return user.user_id
 
     def trace(
-        self, user_id: UserId, exact: ExactDigests | None, variants: Sequence[VariantDigests]
+        self,
+        user_id: UserId,
+        exact: ExactDigests | None,
+        variants: Sequence[VariantDigests],
+        seen: Callable[[int], None] = lambda count: None,
     ) -> Trace:
         """What a file is a copy of; see `LedgerService.trace`. The audit log says so first.
 
@@ -105,7 +109,7 @@ class Tracing:
             NotPermittedError: they may not, or not any more.
         """
         parts = self._parts
-        found = parts.ledger.trace(exact, variants)
+        found = parts.ledger.trace(exact, variants, seen)
         trace_id = parts.ids()
         event = EventDraft(
             kind=TRACED,
