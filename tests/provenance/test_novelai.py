@@ -102,6 +102,7 @@ def test_the_chunks_of_a_png_are_one_claim() -> None:
             source_image=False,
             extent=Extent.WHOLE,
             size=(128, 96),
+            actions=("txt2img",),
         ),
     )
     assert [(passage.kind, passage.text) for passage in found.passages] == [
@@ -124,20 +125,20 @@ def test_exif_has_the_source_as_software_and_may_hold_the_comment_within() -> No
 
 
 @pytest.mark.parametrize(
-    ("kind", "source", "extent"),
+    ("kind", "actions", "source", "extent"),
     [
-        ("NativeInfillingRequest", True, Extent.PARTIAL),
-        ("VibeTransfer+Img2ImgRequest", True, Extent.UNKNOWN),
-        ("VibeTransfer+PromptGenerateRequest", True, Extent.WHOLE),
-        ("something new", None, Extent.UNKNOWN),
-        (7, None, Extent.UNKNOWN),
+        ("NativeInfillingRequest", ("inpaint",), True, Extent.PARTIAL),
+        ("VibeTransfer+Img2ImgRequest", ("img2img",), True, Extent.UNKNOWN),
+        ("VibeTransfer+PromptGenerateRequest", ("txt2img",), True, Extent.WHOLE),
+        ("something new", (), None, Extent.UNKNOWN),
+        (7, (), None, Extent.UNKNOWN),
     ],
 )
 def test_what_was_asked_tells_source_and_extent(
-    kind: object, source: bool | None, extent: Extent
+    kind: object, actions: tuple[str, ...], source: bool | None, extent: Extent
 ) -> None:
     [claim] = claims(novelai.read(chunks({**SAID, "request_type": kind}), budget()))
-    assert (claim.source_image, claim.extent) == (source, extent)
+    assert (claim.actions, claim.source_image, claim.extent) == (actions, source, extent)
 
 
 def test_the_name_alone_is_a_claim_and_others_json_is_none() -> None:

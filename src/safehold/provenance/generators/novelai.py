@@ -138,13 +138,14 @@ def comments(pieces: Sequence[Piece], budget: Budget) -> Iterator[Comment]:
 def claim(comment: Comment, pieces: Sequence[Piece]) -> Claim:
     """The claim of one comment; the model stands beside it, in the same container."""
     said = comment.said
-    source, extent = _request(said.get("request_type"))
+    action, source, extent = _request(said.get("request_type"))
     return replace(
         _bare_claim(comment.piece, pieces),
         seed=sources.seed(said.get("seed")),
         source_image=source,
         extent=extent,
         size=sources.size(said.get("width"), said.get("height")),
+        actions=(action,) if action else (),
     )
 
 
@@ -184,17 +185,19 @@ def _marks(pieces: Sequence[Piece]) -> Iterator[Piece]:
             yield piece
 
 
-def _request(kind: object) -> tuple[bool | None, Extent]:
-    """From `request_type`, some of which are joined by `+`."""
-    if not isinstance(kind, str) or not kind:
-        return None, Extent.UNKNOWN
+def _request(kind: object) -> tuple[str, bool | None, Extent]:
+    """What was done, from `request_type`, some of which are joined by `+`."""
+    if not isinstance(kind, str):
+        return "", None, Extent.UNKNOWN
     if "Infill" in kind:
-        return True, Extent.PARTIAL
+        return "inpaint", True, Extent.PARTIAL
     if "Img2Img" in kind:
-        return True, Extent.UNKNOWN
+        return "img2img", True, Extent.UNKNOWN
+    if "Vibe" in kind or "Reference" in kind:
+        return "txt2img", True, Extent.WHOLE
     if kind == "PromptGenerateRequest":
-        return False, Extent.WHOLE
-    return (True, Extent.WHOLE) if "Vibe" in kind or "Reference" in kind else (None, Extent.UNKNOWN)
+        return "txt2img", False, Extent.WHOLE
+    return "", None, Extent.UNKNOWN
 
 
 def _beside(piece: Piece, pieces: Sequence[Piece], key: str) -> Iterator[tuple[Piece, str]]:
