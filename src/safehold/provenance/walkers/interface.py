@@ -106,4 +106,4 @@ def piece_at(kind: PieceKind, key: str, path: str, data: Buffer, span: tuple[int
 
 
 def _ascii(path: str) -> str:
-    return path.encode("ascii", "replace").decode("ascii")[:120]
+    return "".join(char if " " <= char <= "~" else "?" for char in path[:120])
