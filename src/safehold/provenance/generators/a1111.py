@@ -60,9 +60,10 @@ def models(said: Infotext, budget: Budget) -> tuple[str, str, tuple[Lora, ...]]:
     for one in sources.listing(jsons.parse(settings.get("Civitai resources", ""), budget)):
         resource = sources.mapping(one)
         name = sources.name(resource.get("modelName"))
-        if resource.get("type") in {"lora", "lycoris", "locon", "dora", "embed"}:
+        kind = sources.name(resource.get("type"))
+        if kind in {"lora", "lycoris", "locon", "dora", "embed"}:
             known.add(name, weight=resource.get("weight"))
-        elif resource.get("type") in {"checkpoint", "model"}:
+        elif kind in {"checkpoint", "model"}:
             model = model or name
     for lexed in _IN_PROMPT.finditer(said.prompt):
         known.add(lexed[1], weight=lexed[2])

@@ -40,7 +40,7 @@ def read(pieces: Sequence[Piece], budget: Budget) -> Iterator[Found]:
         for one in _said(piece, text, _scheme(pieces), budget):
             found = True
             yield one
-    if not found:
+    if not found and not budget.over:
         yield from _named(pieces)
 
 

@@ -25,10 +25,10 @@ LONGEST_NAME: Final = 200
 LONGEST_SEED: Final = 64
 MAX_LORAS: Final = 64
 
-_BLANKS = re.compile(r"[\x00-\x20\x7f-\x9f\u2028\u2029]+")
 _ABSOLUTE = re.compile(r"(?:[A-Za-z]:)?[\\/]")
 _SEED = re.compile(r"-?\d{1,64}\Z", re.ASCII)
 _HASH = re.compile(r"(?:[a-z0-9]{1,16}:)?(?:0x)?([0-9a-f]{6,128})\Z")
+_WEIGHT = re.compile(r"[+-]?\d{1,6}(?:\.\d{0,20})?\Z|[+-]?\.\d{1,20}\Z", re.ASCII)
 _SIZE = re.compile(r"\s*\(?\s*(\d{1,6})\s*[x,]\s*(\d{1,6})\s*\)?\s*\Z", re.ASCII)
 _LARGEST_SIDE = 1_000_000
 
@@ -77,7 +77,9 @@ def name(value: object) -> str:
         value = str(value)
     if not isinstance(value, str):
         return ""
-    value = _BLANKS.sub(" ", value[: 8 * LONGEST_NAME]).strip()
+    # What does not print, marks of writing direction among it, could hide what else stands there.
+    printed = (char if char.isprintable() else " " for char in value[: 8 * LONGEST_NAME])
+    value = " ".join("".join(printed).split())
     if _ABSOLUTE.match(value):
         value = re.split(r"[\\/]", value)[-1]
     return "" if value.casefold() in {"none", "null"} else value[:LONGEST_NAME]
@@ -98,10 +100,11 @@ def digest(value: object) -> str:
 
 
 def weight(value: object) -> str:
-    """A weight as it is said, or empty."""
+    """A weight as it is said, or empty where it is no number."""
     if isinstance(value, bool) or not isinstance(value, int | float | str):
         return ""
-    return str(value).strip()[:16]
+    said = str(value).strip()
+    return said if _WEIGHT.match(said) else ""
 
 
 def size(width: object, height: object) -> tuple[int, int] | None:
