@@ -28,7 +28,7 @@ from safehold.gate import compose
 from safehold.gate.interface import Adapter
 from safehold.gate.model import Account, Api, Generation, Stage
 from safehold.gate.parts import GateParts
-from safehold.gate.ports import Passed, Standing
+from safehold.gate.ports import Passed
 from safehold.gate.serve import GateServer
 from safehold.lists.model import Tier
 from safehold.runtime.listening import Binding
@@ -96,21 +96,6 @@ class Watch:
         self.noted.append((account, stage))
 
 
-class _Quiet:
-    """Counts nothing."""
-
-    def standing(self, account: Account) -> Standing:
-        return Standing()
-
-    def note(self, account: Account, stage: Stage) -> None:
-        return None
-
-
-if not hasattr(ServiceRuntime, "ledger"):  # until the ledger is there
-    setattr(compose, "_book", lambda runtime, service: None)  # noqa: B010
-    setattr(compose, "_repeats", lambda runtime, service: _Quiet())  # noqa: B010
-
-
 @dataclass
 class Gate:
     """A running gate.
@@ -149,7 +134,8 @@ class Gate:
             sent.setdefault("Content-Type", "application/json")
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=timeout)
         try:
-            connection.putrequest(method, path, skip_accept_encoding=True)
+            named_host = "host" in {name.lower() for name in sent}
+            connection.putrequest(method, path, skip_accept_encoding=True, skip_host=named_host)
             for name, value in sent.items():
                 connection.putheader(name, value)
             if body is not None:
@@ -249,6 +235,7 @@ def gate_before(
     adapter: Adapter | None = None,
     change: Callable[[GateParts], GateParts] | None = None,
     behind_proxy: bool = False,
+    ready: bool = True,
     repeats: RepeatOptions | None = None,
     settings: Mapping[str, Any] | None = None,
     **options: Any,
@@ -262,6 +249,7 @@ def gate_before(
         adapter: takes the place of the real one.
         change: changes the gate's parts before it starts.
         behind_proxy: as the command's flag.
+        ready: whether to wait until files can be read.
         repeats: settings of repeats.
         settings: further settings of a new home.
         options: fields of `GateOptions`.
@@ -299,7 +287,7 @@ def gate_before(
         try:
             gate.wait(lambda: server.started or not thread.is_alive())
             assert thread.is_alive(), log.getvalue()
-            gate.wait(lambda: '"decoder_started"' in log.getvalue())
+            gate.wait(lambda: not ready or '"decoder_started"' in log.getvalue())
             yield gate
         finally:
             server.end()

@@ -43,7 +43,7 @@ class Wire(asyncio.BufferedProtocol):
         self._parser = httptools.HttpResponseParser(self)
         self._status = 0
         self._headers: list[tuple[bytes, bytes]] = []
-        self._head_bytes = 0
+        self._head_bytes = self._named_bytes = 0
         self._has_head = False
         self._whole = False
         self._to_end = False
@@ -75,6 +75,8 @@ class Wire(asyncio.BufferedProtocol):
         while not self._has_head:
             self._check()
             await self._next()
+        if self._broken:
+            raise UpstreamError
         return self._status, tuple(self._headers)
 
     async def whole(self, limit: int, took: Callable[[int], None]) -> bytes:
@@ -210,8 +212,13 @@ class Wire(asyncio.BufferedProtocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; a trailer is let go."""
-        if not self._has_head:
-            self._headers.append((name.lower(), value))
+        if self._has_head:
+            return
+        self._named_bytes += len(name) + len(value)
+        if self._named_bytes > MAX_HEADER_BYTES:
+            self._broken = True
+            return
+        self._headers.append((name.lower(), value))
 
     def on_headers_complete(self) -> None:
         """The head is whole."""
