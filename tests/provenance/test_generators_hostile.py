@@ -17,18 +17,10 @@ from safehold.provenance.model import ReadingFault
 from safehold.provenance.walkers.interface import Piece, PieceKind
 from safehold.provenance.walkers.walk import walk
 from tests.provenance.readings import budget, piece, read, sniffed, tag
-from tests.provenance.shapes import (
-    A1111,
-    DRAW,
-    EASY,
-    FOOOCUS,
-    GRAPH,
-    INVOKE,
-    SHAPES,
-    SWARM,
-    WORKFLOW,
-    draw_things,
-)
+from tests.provenance.shapes import SHAPES
+from tests.provenance.shapes_graphs import GRAPH, INVOKE, WORKFLOW
+from tests.provenance.shapes_programs import DRAW, EASY, FOOOCUS, SWARM, draw_things
+from tests.provenance.shapes_webui import A1111
 
 ODD: tuple[Any, ...] = (
     None, True, -1, 10**60, 1e999, "", "x" * 5_000, "a\nb\x1b[31m\u2028c", "\ud800",

@@ -10,16 +10,10 @@ import pytest
 from safehold.provenance.walkers.interface import PieceKind
 from tests.provenance import containers
 from tests.provenance.readings import budget, piece, read, read_file, tag
-from tests.provenance.shapes import (
-    A1111,
-    A1111_CLAIM,
-    COMFY_CLAIM,
-    GRAPH,
-    INVOKE,
-    JOB,
-    SHAPES,
-    Shape,
-)
+from tests.provenance.shape import JOB
+from tests.provenance.shapes import SHAPES, Shape
+from tests.provenance.shapes_graphs import COMFY_CLAIM, GRAPH, INVOKE
+from tests.provenance.shapes_webui import A1111, A1111_CLAIM
 
 
 def ordered(claims: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final
 
 from safehold.provenance.generators import infotext, jsons, sources
@@ -45,7 +46,7 @@ def models(said: Infotext, budget: Budget) -> tuple[str, str, tuple[Lora, ...]]:
     settings = said.settings
     known = _Known()
     hashes = sources.mapping(jsons.parse(settings.get("Hashes", ""), budget))
-    for key, value in hashes.items():
+    for key, value in islice(hashes.items(), 4 * sources.MAX_LORAS):
         kind, _, name = key.partition(":")
         if kind in {"lora", "lyco", "embed"}:
             known.add(name, digest=value)
@@ -57,7 +58,8 @@ def models(said: Infotext, budget: Budget) -> tuple[str, str, tuple[Lora, ...]]:
     for name, value in infotext.pairs(settings.get("Lora weights", "")):
         known.add(name, weight=value)
     model = settings.get("Model", "")
-    for one in sources.listing(jsons.parse(settings.get("Civitai resources", ""), budget)):
+    resources = jsons.parse(settings.get("Civitai resources", ""), budget)
+    for one in sources.listing(resources)[: 4 * sources.MAX_LORAS]:
         resource = sources.mapping(one)
         name = sources.name(resource.get("modelName"))
         kind = sources.name(resource.get("type"))
@@ -65,7 +67,7 @@ def models(said: Infotext, budget: Budget) -> tuple[str, str, tuple[Lora, ...]]:
             known.add(name, weight=resource.get("weight"))
         elif kind in {"checkpoint", "model"}:
             model = model or name
-    for lexed in _IN_PROMPT.finditer(said.prompt):
+    for lexed in islice(_IN_PROMPT.finditer(said.prompt), 4 * sources.MAX_LORAS):
         known.add(lexed[1], weight=lexed[2])
     digest = sources.digest(settings.get("Model hash")) or sources.digest(hashes.get("model"))
     return sources.name(model), digest, known.loras()

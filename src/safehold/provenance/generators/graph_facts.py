@@ -41,6 +41,8 @@ _RESIZES = re.compile(
 _EMPTY = re.compile(r"empty.*latent", re.IGNORECASE)
 _TEXT_INPUT = re.compile(r"text|prompt|string|t5xxl|clip_[lg]\Z|value\Z", re.IGNORECASE)
 _NO_TEXT_INPUT = re.compile(r"name\Z|model|encoder", re.IGNORECASE)
+_FILES = ("image", "video", "images")
+_ENDINGS = (".png", ".jpg", ".jpeg", ".webp", ".avif", ".gif", ".bmp", ".mp4", ".webm", ".mov")
 _LORA_INPUT = re.compile(r"lora(?:_name)?(?P<number>_?\d{1,3})?\Z", re.IGNORECASE)
 
 
@@ -69,7 +71,7 @@ class Facts:
 def facts(graph: Graph, budget: Budget) -> Facts:
     """All that a graph says."""
     first = _first_sampler(graph, budget)
-    loads = [node for node in graph.values() if _LOADS.search(node.kind)]
+    loads = [node for node in graph.values() if _loads(node)]
     source, extent = _source(graph, first, bool(loads))
     prompts = _texts(graph, first, "positive") if first else ()
     negatives = _texts(graph, first, "negative") if first else ()
@@ -84,6 +86,14 @@ def facts(graph: Graph, budget: Budget) -> Facts:
         prompts=prompts or (() if negatives else _any_texts(graph)),
         negatives=negatives,
         files=tuple(_files(loads))[:MOST_TEXTS],
+    )
+
+
+def _loads(node: Node) -> bool:
+    """Whether a node puts a picture in: by its kind, or by a file of one that it names."""
+    return bool(_LOADS.search(node.kind)) or any(
+        isinstance(file := node.inputs.get(key), str) and file[-8:].casefold().endswith(_ENDINGS)
+        for key in _FILES
     )
 
 
@@ -218,8 +228,12 @@ def _source(graph: Graph, first: str, loads: bool) -> tuple[bool | None, Extent]
         return True, Extent.PARTIAL
     start = graph[first].link("latent_image") or graph[first].link("latent")
     begun = list(upstream(graph, start[0])) if start is not None else []
-    changed = any(_LOADS.search(node.kind) for node in begun)
-    if loads and (changed or any(_EDITS.search(node.kind) for node in graph.values())):
+    # No sampler stands before this one, so what is encoded there was not made here.
+    encoded = any("vaeencode" in node.kind.casefold() for node in begun)
+    drawn = any("EmptyImage" in node.kind for node in begun)
+    changed = any(map(_loads, begun)) or (encoded and not drawn)
+    edited = loads and any(_EDITS.search(node.kind) for node in graph.values())
+    if changed or edited:
         return True, Extent.UNKNOWN
     empty = next(_empties(graph, first), None) is not None
     return (True if loads else (False if empty else None)), (
@@ -275,7 +289,7 @@ def _any_texts(graph: Graph) -> tuple[str, ...]:
 
 def _files(loads: list[Node]) -> Iterator[str]:
     for node in loads:
-        for key in ("image", "video", "images"):
+        for key in _FILES:
             value = node.inputs.get(key)
             if isinstance(value, str) and len(value) <= 1_024:
                 yield value

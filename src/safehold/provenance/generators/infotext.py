@@ -31,7 +31,9 @@ FEWEST: Final = 3
 
 _NEGATIVE: Final = "Negative prompt:"
 _LONGEST_KEY: Final = 64
-_MOST_LINES: Final = 8
+_MOST_LINES: Final = 4
+_MOST_PAIRS: Final = 256
+_MOST_TOKENS: Final = 20_000
 _QUOTED = re.compile(r'"(?:[^"\\]++|\\.)*+(?P<end>")?', re.DOTALL)
 _TOKEN = re.compile(r'"(?:[^"\\]++|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
@@ -70,7 +72,7 @@ def parse(text: str, budget: Budget) -> Infotext | None:
 
 def pairs(text: str) -> Iterator[tuple[str, str]]:
     """Pairs of a list such as `Lora hashes`: `name: 12ab, other: 34cd`."""
-    for part in text.split(","):
+    for part in text.split(",", _MOST_PAIRS)[:_MOST_PAIRS]:
         key, colon, value = part.strip().partition(": ")
         if colon and key:
             yield key.strip(), value.strip()
@@ -148,9 +150,9 @@ def _after(line: str, end: int) -> int:
 
 
 def _balanced(line: str, begin: int) -> int:
-    """Where JSON that begins here ends, or -1."""
+    """Where JSON that begins here ends, or -1 where that is not to be found."""
     depth = 0
-    for lexed in _TOKEN.finditer(line, begin):
+    for lexed in islice(_TOKEN.finditer(line, begin), _MOST_TOKENS):
         first = lexed[0][0]
         if first == '"':
             continue

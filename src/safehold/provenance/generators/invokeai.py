@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from safehold.provenance.generators import jsons, sources
@@ -36,6 +37,7 @@ _KEYS = (_METADATA, _OLD, *_GRAPHS)
 _REFERENCES = ("controlnets", "ipAdapters", "t2iAdapters", "ref_images")
 _PROMPTS = ("positive_prompt", "positive_style_prompt")
 _NEGATIVES = ("negative_prompt", "negative_style_prompt")
+_MOST_OPTIONS: Final = 64
 _OPTION = re.compile(r'\s-(?P<name>[A-Za-z])\s*(?P<value>"[^"]{0,1024}"|[^\s"]{0,1024})')
 _BRACKETS = re.compile(r"\[([^\]\[]{0,32768})\]")
 
@@ -169,7 +171,7 @@ def _command(piece: Piece, text: str, budget: Budget) -> Found:
     prompt = text[1 : end if end > 0 else len(text)]
     options = {
         lexed["name"]: lexed["value"].strip('"')
-        for lexed in _OPTION.finditer(text, end if end > 0 else len(text))
+        for lexed in islice(_OPTION.finditer(text, end if end > 0 else len(text)), _MOST_OPTIONS)
     }
     part, changed = bool(options.get("M")), bool(options.get("I"))
     claim = _said(
@@ -179,7 +181,7 @@ def _command(piece: Piece, text: str, budget: Budget) -> Found:
         extent=Extent.PARTIAL if part else (Extent.UNKNOWN if changed else Extent.WHOLE),
         size=sources.size(options.get("W"), options.get("H")),
     )
-    negative = "\n".join(lexed[1] for lexed in _BRACKETS.finditer(prompt))
+    negative = "\n".join(lexed[1] for lexed in islice(_BRACKETS.finditer(prompt), _MOST_OPTIONS))
     words = (
         *sources.passage(PassageKind.PROMPT, prompt, piece, budget),
         *sources.passage(PassageKind.NEGATIVE_PROMPT, negative, piece, budget),
