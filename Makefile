@@ -1,7 +1,7 @@
 # Everything is set up on first use; see README.md.
 PY := .venv/bin/python
 
-.PHONY: demo test check unit bench soak recall format lock clean setup setup-dev setup-bench
+.PHONY: demo test check unit bench readers soak recall format lock clean setup setup-dev setup-bench
 
 demo: setup ## Draw pictures, edit them, list some, scan, show what was found
 	@.venv/bin/safehold demo
@@ -24,11 +24,16 @@ bench: setup-bench ## Speed beside the peers, in ratios; writes benchmarks/resul
 recall: setup-bench ## What is found of edited pictures, and what is wrongly matched
 	$(PY) benchmarks/recall.py
 
+readers: setup-bench ## What Safehold, sd-parsers and exiftool read of files of generators
+	$(PY) -m benchmarks.provenance_readers
+
 soak: setup-dev ## Long runs: damaged files, kills of scans and of the service, its memory
 	$(PY) benchmarks/soak_mutations.py
 	$(PY) benchmarks/soak_resume.py
 	$(PY) benchmarks/soak_service_kills.py
 	$(PY) benchmarks/soak_service_memory.py
+	$(PY) -m benchmarks.provenance_hostile
+	$(PY) -m benchmarks.provenance_watermarks
 
 format: setup-dev ## Put the code in form
 	.venv/bin/ruff format src tests benchmarks
