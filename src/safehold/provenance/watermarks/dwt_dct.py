@@ -15,8 +15,7 @@ ways, and what must be there is:
   tiles that repeat after as many blocks as the payload has bits give sums without noise, of
   which one in some hundred is like the payload by chance, and never as like as the payload is.
 
-The mark survives JPEG of high quality only (see `jpeg_colour`), and neither resizing nor cutting
-at the left, right or top. That none is found says nothing.
+What is done to a picture later may destroy the mark. That none is found says nothing.
 """
 
 from __future__ import annotations
