@@ -76,7 +76,7 @@ def trace(
 
 def _examined(runtime: ServiceRuntime, descriptor: int) -> Examination:
     """Digests and variants, made by a locked worker."""
-    from safehold.screening import read_outcome
+    from safehold.screening import read_outcome, with_exact_digests
 
     pool = runtime.workers
     pool.submit(descriptor, runtime.examine_options.as_request())
@@ -84,7 +84,8 @@ def _examined(runtime: ServiceRuntime, descriptor: int) -> Examination:
     while not outcomes:
         outcomes = pool.completed(None)
     tell_missing_protections(runtime)
-    return read_outcome(outcomes[0])
+    # What is too large to be decoded may be the very file all the same.
+    return with_exact_digests(descriptor, read_outcome(outcomes[0]))
 
 
 @contextmanager
@@ -153,8 +154,9 @@ def _show(rows: list[dict[str, Any]], fault: str | None) -> None:
         print(f"{_likeness(row)}  {row['at']}  {printable(row['service'])}  {row['api']}")
         shown = ("release", "not_opened", "account", "address", "models", "seed", "job", "words")
         for name in shown:
-            if row.get(name):
-                print(f"    {name}: {printable(_text(row[name]))}")
+            for line in _text(row.get(name, "")).split("\n"):
+                if line:
+                    print(f"    {name}: {printable(line)}")
 
 
 def _likeness(row: Mapping[str, Any]) -> str:
