@@ -6,6 +6,7 @@ import asyncio
 
 from safehold.engine.checks import CHECK_SECONDS
 from safehold.engine.steps import Steps
+from safehold.gate import encoded
 from safehold.gate.parts import GateParts, Joined
 
 UPSTREAM_SECONDS = 15.0
@@ -29,6 +30,7 @@ class Background:
         joined.examiner.start()
         joined.judge.start()
         await asyncio.to_thread(joined.lists.refresh)
+        await asyncio.to_thread(_prime)
         await joined.health.check()
         steps = self._steps
         steps.every("lists", self._parts.server.list_refresh_seconds, self._refresh)
@@ -52,3 +54,8 @@ class Background:
 
     async def _refresh(self) -> None:
         await asyncio.to_thread(self._joined.lists.refresh)
+
+
+def _prime() -> None:
+    """Load the kernel that decodes pictures before the first caller waits for it."""
+    encoded.decode_plain(b"A" * encoded.LARGE)

@@ -26,7 +26,6 @@ from safehold.runtime.log import Log, json_log
 from safehold.runtime.networks import Network, parse_networks
 from safehold.runtime.service import ServiceRuntime
 
-
 _HEADER = re.compile(r"[A-Za-z0-9-]{0,64}")
 
 

@@ -10,7 +10,7 @@ import json
 import secrets
 from typing import Any, Final
 
-from safehold.gate.encoded import MAX_HEAD, Encoded, decode
+from safehold.gate.encoded import MAX_HEAD, Encoded, decode, decode_plain
 
 LONG: Final = 8_192
 """Characters from which on a string is cut out."""
@@ -68,9 +68,11 @@ def _cut(body: bytes, cut: dict[str, Encoded]) -> bytes:
     parts = body.split(b'"')
     seed = secrets.token_hex(16)
     for at, part in enumerate(parts):
-        if len(part) < LONG or not _may_be_cut(part) or parts[at - 1].endswith(b"\\"):
+        if len(part) < LONG or parts[at - 1].endswith(b"\\"):
             continue
-        data = decode(part)
+        data = decode_plain(part)
+        if data is None and _may_be_cut(part):
+            data = decode(part)
         if data is not None:
             mark = f"{seed}-{at}"
             cut[mark] = Encoded(part, data)

@@ -14,6 +14,9 @@ from urllib.parse import unquote_to_bytes
 MAX_HEAD: Final = 256
 """Longest beginning of a `data:` address, up to its comma."""
 
+LARGE: Final = 131_072
+"""Letters from which on base64 is decoded by a kernel."""
+
 _SPACES: Final = b" \t\r\n"
 _SPACE_SIGNS: Final = tuple(bytes((sign,)) for sign in _SPACES)
 _URL_SAFE: Final = bytes.maketrans(b"-_", b"+/")
@@ -79,7 +82,20 @@ def _data_address(text: bytes) -> bytes | None:
     return rest
 
 
+def decode_plain(text: bytes) -> bytes | None:
+    """The bytes of a long text of base64 letters alone; None where it must be looked at closer.
+
+    None of JSON's own signs is a letter of base64.
+    """
+    from safehold.kernels.base64 import decode_base64  # numpy, which `--help` does not need
+
+    return decode_base64(text) if len(text) >= LARGE else None
+
+
 def _base64(text: bytes) -> bytes | None:
+    plain = decode_plain(text)
+    if plain is not None:
+        return plain
     if any(sign in text for sign in _SPACE_SIGNS):
         text = text.translate(None, _SPACES)
     if b"-" in text or b"_" in text:
