@@ -11,11 +11,13 @@ import numpy as np
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from PIL import Image
 
+from safehold.provenance.model import Extent
 from safehold.provenance.watermarks.dwt_dct import PAYLOADS
 from tests.provenance import containers
 from tests.provenance.carriers import Bytes, Way, drawn, embed, hide, signed_comment, stealth
 from tests.provenance.containers import exif, text_chunk, user_comment
-from tests.provenance.shapes import A1111, A1111_CLAIM, NEGATIVE, PROMPT, WORDS, Shape
+from tests.provenance.shape import NEGATIVE, PROMPT, WORDS, Shape
+from tests.provenance.shapes_webui import A1111, A1111_CLAIM
 
 KEY: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 """A key of the tests': no service signs with it."""
@@ -131,7 +133,7 @@ def _mark(number: int) -> list[dict[str, Any]]:
         "model": payload.model,
         "actions": [payload.name],
     }
-    return [said if payload.extent == "unknown" else {**said, "extent": payload.extent}]
+    return [said if payload.extent is Extent.UNKNOWN else {**said, "extent": payload.extent.value}]
 
 
 def _all() -> Iterator[Shape]:

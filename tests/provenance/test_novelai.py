@@ -201,6 +201,11 @@ def test_what_is_too_large_or_grey_is_not_checked() -> None:
     assert len(checked) == novelai.MAX_SIGNATURES
 
 
+def test_a_signature_in_another_format_is_not_judged() -> None:
+    pieces = chunks(signed_comment(KEY, RGB, SAID))
+    assert not list(novelai.signed(Pixels("jpeg", RGB, None), pieces, budget(), PUBLIC))
+
+
 def test_the_published_key_is_a_key() -> None:
     stealth.warm_up()
     assert len(novelai.KEY) == 32

@@ -27,6 +27,8 @@ from safehold.provenance.walkers.interface import Budget, Piece, PieceKind
 FORM: Final = "novelai"
 KEY: Final = base64.b64decode("Y2JcQAOhLwzwSDUJPNgL04nS0Tbqm7cSRc4xk0vRMic=")
 """The public key that NovelAI's signatures are checked with."""
+SIGNED_FORMATS: Final = frozenset({"png", "webp"})
+"""In which NovelAI writes. Another format has other pixels than those that were signed."""
 MAX_SIGNATURES: Final = 4
 """Signatures of one file that are checked. NovelAI writes two: in a chunk and in alpha."""
 
@@ -76,6 +78,8 @@ def signed(
         budget: `max_signed_pixels` bounds what is checked; beyond, the check is `unknown`.
         key: the public key.
     """
+    if pixels.format not in SIGNED_FORMATS:
+        return
     checked = 0
     for comment in comments(pieces, budget):
         if _SIGNED not in comment.said or not isinstance(comment.said[_SIGNED], str):
