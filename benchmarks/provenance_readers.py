@@ -135,8 +135,7 @@ def _sd_parsers(data: bytes, answer: Connection) -> None:
     if found is None:
         answer.send({})
         return
-    models = [model for model in found.models if model is not None]
-    names = [str(name) for model in models for name in (model.name, model.hash) if name]
+    names = [str(name) for model in found.models for name in (model.name, model.hash) if name]
     seeds = [str(one.parameters.get("seed", "")) for one in found.samplers]
     answer.send(
         {
