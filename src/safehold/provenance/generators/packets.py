@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from safehold.provenance.standards import xmp
 from safehold.provenance.walkers.interface import Budget, Piece, PieceKind
 
 CREATOR_TOOL: Final = "{http://ns.adobe.com/xap/1.0/}CreatorTool"
@@ -35,8 +36,6 @@ def read(pieces: Sequence[Piece], budget: Budget, *marks: bytes) -> Iterator[Pac
             continue
         if budget.over:
             return
-        from safehold.provenance.standards import xmp
-
         wide = b"\0" in piece.data[:64]
         if not marks or wide or any(mark in piece.data for mark in marks):
             yield Packet(piece, xmp.properties(piece.data))
