@@ -31,6 +31,8 @@ SIGNED_FORMATS: Final = frozenset({"png", "webp"})
 """In which NovelAI writes. Another format has other pixels than those that were signed."""
 MAX_SIGNATURES: Final = 4
 """Signatures of one file that are checked. NovelAI writes two: in a chunk and in alpha."""
+MAX_BESIDE: Final = 4
+"""Words under one key of one container that are looked at."""
 
 _NAME = "NovelAI"
 _SIGNED = "signed_hash"
@@ -57,14 +59,17 @@ class Comment:
 def read(pieces: Sequence[Piece], budget: Budget) -> Iterator[Found]:
     """Claims of NovelAI. Signatures are checked by `signed`, which is given the pixels."""
     marks = list(_marks(pieces))
-    told = False
+    beside = Beside(pieces)
+    told = 0
     for comment in comments(pieces, budget):
+        if told == budget.options.max_claims:
+            return
         if marks or _is_own(comment.said):
-            told = True
-            passages = tuple(_passages(comment, pieces, budget))
-            yield Found((claim(comment, pieces),), passages, repeated=comment.repeated)
+            told += 1
+            passages = tuple(_passages(comment, beside, budget))
+            yield Found((_claim(comment, beside),), passages, repeated=comment.repeated)
     if marks and not told:
-        yield Found((_bare_claim(marks[0], pieces),), tuple(_prompts(marks[0], pieces, budget)))
+        yield Found((_bare_claim(marks[0], beside),), tuple(_prompts(marks[0], beside, budget)))
 
 
 def signed(
@@ -81,6 +86,7 @@ def signed(
     if pixels.format not in SIGNED_FORMATS:
         return
     checked = 0
+    beside = Beside(pieces)
     for comment in comments(pieces, budget):
         if _SIGNED not in comment.said or not isinstance(comment.said[_SIGNED], str):
             continue
@@ -91,7 +97,7 @@ def signed(
         yield Found(
             (
                 replace(
-                    claim(comment, pieces),
+                    _claim(comment, beside),
                     tier=Tier.VERIFIED if verdict == "ok" else Tier.DECLARED,
                     checks=(("signature", verdict),),
                 ),
@@ -121,6 +127,23 @@ def check(comment: Comment, pixels: Pixels, max_pixels: int, key: bytes) -> str:
     return "ok"
 
 
+class Beside:
+    """Words that stand in the same container as others: sorted once, found at once."""
+
+    def __init__(self, pieces: Sequence[Piece]) -> None:
+        self._words: dict[tuple[PieceKind, str, str], list[tuple[Piece, str]]] = {}
+        texts = sources.texts(pieces, "Source", "Description")
+        tags = sources.tags(pieces, sources.SOFTWARE, sources.IMAGE_DESCRIPTION)
+        for piece, text in (*texts, *tags):
+            known = self._words.setdefault((*_container(piece), piece.key.casefold()), [])
+            if len(known) < MAX_BESIDE:
+                known.append((piece, text))
+
+    def words(self, piece: Piece, key: str) -> Sequence[tuple[Piece, str]]:
+        """Words under a key (in lower case, or the number of a tag) beside a piece."""
+        return self._words.get((*_container(piece), key), ())
+
+
 def comments(pieces: Sequence[Piece], budget: Budget) -> Iterator[Comment]:
     """Every JSON object where NovelAI writes its own; others write some there too."""
     places = [*sources.texts(pieces, "Comment"), *sources.tags(pieces, sources.USER_COMMENT)]
@@ -139,12 +162,12 @@ def comments(pieces: Sequence[Piece], budget: Budget) -> Iterator[Comment]:
         yield Comment(piece, text.strip(" \t\r\n\0\ufeff"), document.value, document.repeated)
 
 
-def claim(comment: Comment, pieces: Sequence[Piece]) -> Claim:
+def _claim(comment: Comment, beside: Beside) -> Claim:
     """The claim of one comment; the model stands beside it, in the same container."""
     said = comment.said
     action, source, extent = _request(said.get("request_type"))
     return replace(
-        _bare_claim(comment.piece, pieces),
+        _bare_claim(comment.piece, beside),
         seed=sources.seed(said.get("seed")),
         source_image=source,
         extent=extent,
@@ -153,9 +176,9 @@ def claim(comment: Comment, pieces: Sequence[Piece]) -> Claim:
     )
 
 
-def _bare_claim(piece: Piece, pieces: Sequence[Piece]) -> Claim:
+def _bare_claim(piece: Piece, beside: Beside) -> Claim:
     model, digest = "", ""
-    for _, text in [*_beside(piece, pieces, "Source"), *_beside(piece, pieces, sources.SOFTWARE)]:
+    for _, text in (*beside.words(piece, "source"), *beside.words(piece, sources.SOFTWARE)):
         known = _MODEL.match(text[:256].strip())
         model, digest = (known[1], known[2].lower()) if known else (sources.name(text), "")
         model = "" if model == _NAME else model
@@ -204,20 +227,13 @@ def _request(kind: object) -> tuple[str, bool | None, Extent]:
     return "", None, Extent.UNKNOWN
 
 
-def _beside(piece: Piece, pieces: Sequence[Piece], key: str) -> Iterator[tuple[Piece, str]]:
-    """Words under another key of the same container."""
-    container = _container(piece)
-    near = [one for one in pieces if _container(one) == container]
-    yield from sources.tags(near, key) if key.startswith("0x") else sources.texts(near, key)
-
-
 def _container(piece: Piece) -> tuple[PieceKind, str]:
     path = piece.place.path
     cut = path.find("/Exif/") if piece.kind is PieceKind.TAG else path.find("/")
     return piece.kind, path[: max(cut, 0)]
 
 
-def _passages(comment: Comment, pieces: Sequence[Piece], budget: Budget) -> Iterator[Passage]:
+def _passages(comment: Comment, beside: Beside, budget: Budget) -> Iterator[Passage]:
     said, piece = comment.said, comment.piece
     prompt = said.get("prompt")
     if isinstance(prompt, str):
@@ -230,13 +246,13 @@ def _passages(comment: Comment, pieces: Sequence[Piece], budget: Budget) -> Iter
         if words != said.get("uc"):
             yield from sources.passage(PassageKind.NEGATIVE_PROMPT, words, piece, budget)
     if not isinstance(prompt, str):
-        yield from _prompts(piece, pieces, budget)
+        yield from _prompts(piece, beside, budget)
 
 
-def _prompts(piece: Piece, pieces: Sequence[Piece], budget: Budget) -> Iterator[Passage]:
+def _prompts(piece: Piece, beside: Beside, budget: Budget) -> Iterator[Passage]:
     """The description, which is the prompt."""
-    for key in ("Description", sources.IMAGE_DESCRIPTION):
-        for place, text in _beside(piece, pieces, key):
+    for key in ("description", sources.IMAGE_DESCRIPTION):
+        for place, text in beside.words(piece, key):
             yield from sources.passage(PassageKind.PROMPT, text, place, budget)
 
 
