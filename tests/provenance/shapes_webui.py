@@ -197,12 +197,15 @@ def _a1111_settings() -> Iterator[Shape]:
             r'Model: "quin\"dle, the 2nd: fine", Clip skip: 2',
             {"model": 'quin"dle, the 2nd: fine'},
         ),
-        ("huge seed", "Seed: 18446744073709551615999", {"seed": "18446744073709551615999"}),
     ):
         text = _settings(settings)
-        data = containers.png(chunks=[text_chunk("parameters", text)])
+        width, height = {"hires": (128, 96), "hires to a size": (96, 72)}.get(name, (64, 48))
+        data = containers.png(width, height, chunks=[text_chunk("parameters", text)])
         expected = [_plain(**claim)]
         yield Shape(f"a1111 {name}", data, expected, (("prompt", "a teapot"),))
+    huge = _settings("Clip skip: 2").replace("Seed: 7", "Seed: 18446744073709551615999")
+    data = containers.png(chunks=[text_chunk("parameters", huge)])
+    yield Shape("a1111 huge seed", data, [_plain(seed="18446744073709551615999")])
     for key in ("postprocessing", "extras"):
         text = "Postprocess upscale by: 4, Postprocess upscaler: Zorblax 4x"
         hint = {
