@@ -135,13 +135,15 @@ def _sd_parsers(data: bytes, answer: Connection) -> None:
     if found is None:
         answer.send({})
         return
-    names = [str(name) for model in found.models for name in (model.name, model.hash) if name]
+    # Not `found.models`, which raises where a name is no text.
+    models = [sampler.model for sampler in found.samplers if sampler.model is not None]
+    names = [name for model in models for name in (model.name, model.hash) if name]
     seeds = [str(one.parameters.get("seed", "")) for one in found.samplers]
     answer.send(
         {
             "generated": True,
             "generators": (found.generator.value,),
-            "models": tuple(names),
+            "models": tuple(name for name in names if isinstance(name, str)),
             "seeds": tuple(seeds),
             "words": (found.full_prompt, *(str(prompt) for prompt in found.prompts)),
         }
