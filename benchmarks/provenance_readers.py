@@ -137,17 +137,19 @@ def _sd_parsers(data: bytes, answer: Connection) -> None:
         return
     # Not `found.models`, which raises where a name is no text.
     models = [sampler.model for sampler in found.samplers if sampler.model is not None]
-    names = [name for model in models for name in (model.name, model.hash) if name]
-    seeds = [str(one.parameters.get("seed", "")) for one in found.samplers]
-    answer.send(
-        {
-            "generated": True,
-            "generators": (found.generator.value,),
-            "models": tuple(name for name in names if isinstance(name, str)),
-            "seeds": tuple(seeds),
-            "words": (found.full_prompt, *(str(prompt) for prompt in found.prompts)),
-        }
-    )
+    told: dict[str, list[object]] = {
+        "generators": [found.generator.value],
+        "models": [name for model in models for name in (model.name, model.hash)],
+        "seeds": [one.parameters.get("seed") for one in found.samplers],
+        "words": [found.full_prompt],
+    }
+    # Of ComfyUI some are links between nodes, which tell nothing.
+    kept = {key: [str(one) for one in said if _is_plain(one)] for key, said in told.items()}
+    answer.send({"generated": True, **{key: tuple(said) for key, said in kept.items()}})
+
+
+def _is_plain(value: object) -> bool:
+    return isinstance(value, str | int)
 
 
 def ask_exiftool(files: Mapping[str, bytes]) -> dict[str, Answer]:
