@@ -22,6 +22,7 @@ from safehold.gate.encoded import Encoded, decode, encode, is_canonical
 from safehold.gate.model import UncheckedError
 from safehold.gate.pictures import Limits, find, strip
 from safehold.testing.pictures import draw_any
+from tests.gate.upstreams_simple import traces
 
 
 def drawn(seed: int, form: str = "PNG", size: tuple[int, int] = (96, 72)) -> bytes:
@@ -155,6 +156,28 @@ def test_names_are_looked_at() -> None:
     assert strip({B64: 1, "a": 2}, LIMITS) == {"a": 2}
 
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=40),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner),
+    max_leaves=12,
+)
+FORMS = [*WHOLE.values(), *WITHIN.values(), *UNKNOWN.values()]
+
+
+@given(JSON, st.lists(st.tuples(st.sampled_from(FORMS), JSON), max_size=3), st.booleans())
+def test_nothing_is_left_wherever_it_stands(
+    value: Any, more: list[tuple[Any, Any]], in_text: bool
+) -> None:
+    for form, beside in more:
+        value = {"a": [value, form], "b": beside}
+        value = {"text": json.dumps(value), "c": [1]} if in_text else value
+    left = strip(value, LIMITS)
+    assert find(left, LIMITS).clean
+    assert traces(json.dumps(left).encode(), PNG) == []
+    if not more:
+        assert left == value
+
+
 def test_bounds_close() -> None:
     deep: Any = "x"
     for _ in range(80):
@@ -219,6 +242,23 @@ def test_long_strings_are_cut_out_and_put_back_as_they_were() -> None:
     assert [seen.picture[:8] for seen in found.pictures] == [PNG[:8]] * 3
 
 
+def test_long_lines_are_found_in_long_texts_as_in_short_ones() -> None:
+    words = "a lighthouse by the sea, at dusk. " * 4_000
+    for text in (wrapped(B64), B64, wrapped(B64).replace("\n", "\r\n  ")):
+        for before in (words, words[:65_500], words[:65_530], "\n" * 65_536):
+            found = find([f"{before}\n. {text} .{words}"], LIMITS)
+            assert [one.picture for one in found.pictures] == [PNG]
+            assert found.unknown == ()
+    assert find([words], LIMITS).clean
+
+
+def test_many_values_are_no_document() -> None:
+    body = b"[" + b"{}," * 1_000_001 + b"{}]"
+    with pytest.raises(documents.NoDocumentError):
+        documents.read(body)
+    assert find([body.decode()], LIMITS).over
+
+
 def test_what_is_no_document_is_told() -> None:
     for body in (
         b"",
@@ -239,6 +279,7 @@ def test_what_is_no_document_is_told() -> None:
         lambda: encode(big(3)).decode(),
         lambda: "a" * 2_000_000,
         lambda: "a " * 1_000_000,
+        lambda: ("a" * 41 + ",") * 50_000,
         lambda: "data:image/" * 180_000,
         lambda: "data:image/png;base64," * 90_000,
         lambda: "{" * 2_000_000,

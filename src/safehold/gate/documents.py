@@ -15,6 +15,10 @@ from safehold.gate.encoded import MAX_HEAD, Encoded, decode, decode_plain
 LONG: Final = 8_192
 """Characters from which on a string is cut out."""
 
+MAX_VALUES: Final = 2_000_000
+"""Commas and opening brackets of a document, long strings left out: each may become a value, whose
+memory is many times its text."""
+
 _MAX_STRINGS: Final = 50_000
 
 
@@ -29,11 +33,13 @@ def read(body: bytes) -> Any:
     has that one alone.
 
     Raises:
-        NoDocumentError: it is no JSON, or too deep.
+        NoDocumentError: it is no JSON, too deep, or of too many values.
     """
     cut: dict[str, Encoded] = {}
     if len(body) > LONG and body.count(b'"') <= 2 * _MAX_STRINGS:
         body = _cut(body, cut)
+    if sum(map(body.count, (b",", b"[", b"{"))) > MAX_VALUES:
+        raise NoDocumentError
     try:
         value = json.loads(body)
         return _put_back(value, cut) if cut else value

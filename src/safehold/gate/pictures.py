@@ -21,6 +21,7 @@ from urllib.parse import unquote_to_bytes
 from safehold.config.gates import GateOptions
 from safehold.gate.encoded import MAX_HEAD, Encoded, decode
 from safehold.gate.model import Stage, UncheckedError
+from safehold.gate.runs import ALPHABET, MIN_LINE, RUNS, runs
 from safehold.media.sniff import HEAD_BYTES, PICTURE_FORMATS, sniff
 
 Path = tuple[str | int, ...]
@@ -31,20 +32,10 @@ MIN_PICTURE: Final = 48
 MIN_UNKNOWN: Final = 256
 """Characters from which on a run of encoded bytes is told as unknown. Digests, keys and
 signatures in addresses are shorter."""
-MIN_LINE: Final = 40
-"""Shortest line of wrapped base64; tools wrap at 64 or 76."""
 MIN_NUMBERS: Final = 4_096
 """Numbers in a row, in lists alone, from which on they are taken for pixels or bytes."""
 
-_ALPHABET: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_"
-_SPACES: Final = b" \t\r\n"
-# Line feeds for white space, spaces for all that no encoded bytes hold.
-_RUNS: Final = bytes(
-    sign if sign in _ALPHABET else (0x0A if sign in _SPACES else 0x20) for sign in range(256)
-)
-_ADDRESSES: Final = bytes(
-    sign if sign in _ALPHABET + b"=%,;:.\r\n" else 0x20 for sign in range(256)
-)
+_ADDRESSES: Final = bytes(sign if sign in ALPHABET + b"=%,;:.\r\n" else 0x20 for sign in range(256))
 _CONTROLS: Final = bytes(sign for sign in range(32) if sign not in b"\t\n\r")
 _MAX_CONTROLS: Final = 32
 _MIN_ESCAPES: Final = 16
@@ -224,6 +215,9 @@ class _Walk:
     def _nested(self, text: str, path: Path, depth: int) -> str | None:
         """A string of JSON without what is in it; None where it is no JSON."""
         before = self._count()
+        if text.count(",") + text.count("[") + text.count("{") > self.limits.max_values:
+            self.over = True
+            return ""
         try:
             value = json.loads(text, object_pairs_hook=_once)
         except _TwiceError:
@@ -252,7 +246,7 @@ class _Walk:
             if b"<svg" in low:
                 self.unknown.append(path)
             rest = self._addresses(reading, low, path) if b"data:image/" in low else reading
-            for run, shorter in _runs(rest):
+            for run, shorter in runs(rest):
                 self._run(run, shorter, path)
             if self._count() != before:
                 return
@@ -316,7 +310,7 @@ def _whole(text: str, raw: bytes) -> bytes | None:
     head = text[:HEAD_BYTES].encode("latin-1", "replace")
     if _is_picture(head):
         return text.encode("latin-1", "replace")
-    first = raw[: 2 * HEAD_BYTES].translate(_RUNS).split(b"\n", 1)[0]
+    first = raw[: 2 * HEAD_BYTES].translate(RUNS).split(b"\n", 1)[0]
     if len(first) < MIN_LINE or b" " in first[:MIN_LINE] or b" " in raw:
         return None  # words
     start = decode(first[: len(first) // 4 * 4])
@@ -351,23 +345,3 @@ def _readings(text: str, raw: bytes) -> Iterator[bytes]:
     if raw.count(b"%") >= _MIN_ESCAPES:
         yield unquote_to_bytes(raw)
     yield raw
-
-
-def _runs(raw: bytes) -> Iterator[tuple[bytes, bytes]]:
-    """Runs of signs of base64 (or hexadecimal), those of wrapped lines joined.
-
-    Each with the short line that follows it, in which wrapped base64 ends, and without.
-    """
-    for piece in raw.translate(_RUNS, b"\\").split(b" "):
-        if len(piece) < MIN_PICTURE:
-            continue
-        lines: list[bytes] = []
-        for line in piece.split():
-            if len(line) >= MIN_LINE:
-                lines.append(line)
-            elif lines:
-                yield b"".join([*lines, line]), b"".join(lines)
-                lines = []
-        if lines:
-            run = b"".join(lines)
-            yield run, run

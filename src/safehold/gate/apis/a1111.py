@@ -189,8 +189,10 @@ class A1111Adapter:
     ) -> Reply:
         """Admit a call, make it, and answer it by what may leave."""
         try:
-            making = understood(passing.call_document(request.body))
-        except BadCallError:
+            making = await passing.apart(
+                len(request.body), lambda: understood(passing.call_document(request.body))
+            )
+        except (BadCallError, RecursionError):
             return self.trouble(400)
         await desk.admit(request.account, making.words, self.api)
         headers = (*passing.headers_up(request), _JSON)
@@ -199,7 +201,7 @@ class A1111Adapter:
             reply = await desk.call(request, UpstreamCall("POST", request.path, "", headers, body))
         if reply.status != 200:
             return self._told_error(reply)
-        said = passing.answer_document(reply)
+        said = await passing.answer_document(reply)
         if not isinstance(said, dict):
             raise UpstreamError
         return Reply(200, documents.write(await answered(said, making)))
@@ -273,7 +275,9 @@ class A1111Adapter:
         """What the server tells; an error of its own as a `Reply`."""
         call = UpstreamCall("GET", request.path, query, passing.headers_up(request))
         reply = await desk.call(request, call)
-        return passing.answer_document(reply) if reply.status == 200 else self._told_error(reply)
+        return (
+            await passing.answer_document(reply) if reply.status == 200 else self._told_error(reply)
+        )
 
     # Answers
 

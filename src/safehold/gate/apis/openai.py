@@ -9,6 +9,8 @@ that the upstream names by address are fetched, checked and kept, and the caller
 own address, or base64 where it asked for that. In streams previews are left out, with a comment
 in their place that keeps the connection; finished pictures are sent when all of them are checked.
 
+Pictures that cannot be looked at (SVG, which some models draw) do not leave.
+
 Pictures that go in come with the call: in a form, or as `data:` addresses. What names them
 elsewhere (an address, a file of the upstream's) is not let through, for the gate could not say
 what the upstream would find there.
@@ -132,14 +134,15 @@ class OpenAIAdapter:
         reply = await desk.call(request, call)
         if reply.status != 200:
             return self._error(reply)
-        return self._reply(reply, strip(passing.answer_document(reply), self._limits))
+        return self._reply(reply, strip(await passing.answer_document(reply), self._limits))
 
     # Pictures
 
     async def _make(self, request: GateRequest, desk: Desk) -> Reply | Streamed:
         try:
-            asked = understood(request, self._limits)
-        except BadCallError:
+            size = len(request.body)
+            asked = await passing.apart(size, lambda: understood(request, self._limits))
+        except (BadCallError, RecursionError):
             return self.trouble(400)
         await desk.admit(request.account, asked.words, self.api)
         headers = (*self._headers(request), (b"content-type", asked.content_type))
@@ -155,7 +158,7 @@ class OpenAIAdapter:
         self, request: GateRequest, desk: Desk, reply: UpstreamReply, asked: Asked
     ) -> dict[str, Any]:
         """The answer to a call that streams nothing, once all of it may leave."""
-        said = passing.answer_document(reply)
+        said = await passing.answer_document(reply)
         data = said.get("data") if isinstance(said, dict) else None
         items = [] if data is None else data
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):

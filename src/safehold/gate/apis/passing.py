@@ -6,8 +6,9 @@ that it knows, and each of those was looked at.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import Any, Final
+import asyncio
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Final, TypeVar
 
 from safehold.gate import documents
 from safehold.gate.encoded import Encoded, decode, encode, is_canonical
@@ -21,6 +22,7 @@ from safehold.gate.model import (
     UpstreamReply,
 )
 from safehold.gate.pictures import Found, Limits, find, strip
+from safehold.media.limits import MIB
 from safehold.media.sniff import HEAD_BYTES, PICTURE_FORMATS, sniff
 
 MAX_HEADER: Final = 64
@@ -28,10 +30,24 @@ MAX_HEADER: Final = 64
 MAX_MESSAGE: Final = 2_000
 """Longest message of an upstream's error that leaves, in characters."""
 
+LARGE: Final = 4 * MIB
+"""Bytes from which on a document is worked on in a thread."""
+
 _UP: Final = frozenset(
     {b"authorization", b"x-api-key", b"accept", b"user-agent", b"idempotency-key"}
 )
 _DOWN: Final = frozenset({b"retry-after", b"www-authenticate", b"x-request-id"})
+
+
+T = TypeVar("T")
+
+
+async def apart(size: int, work: Callable[[], T]) -> T:
+    """Do some work on a document of so many bytes, in a thread where it is large.
+
+    So one large document does not hold up the calls of others.
+    """
+    return work() if size < LARGE else await asyncio.to_thread(work)
 
 
 class BadCallError(ValueError):
@@ -64,10 +80,10 @@ def call_document(body: bytes) -> dict[str, Any]:
     return value
 
 
-def answer_document(reply: UpstreamReply) -> Any:
+async def answer_document(reply: UpstreamReply) -> Any:
     """An upstream's JSON. Raises `UpstreamError` where it is none."""
     try:
-        return documents.read(reply.body)
+        return await apart(len(reply.body), lambda: documents.read(reply.body))
     except documents.NoDocumentError:
         raise UpstreamError from None
 
