@@ -1,7 +1,8 @@
 """The one path from bytes to a decision. Every door uses it and has no copy of any step.
 
-    bytes -> examine()  in a keyless worker: exact digests, decode, variants, PDQ
-          -> Screening.judge()  in the caller: matching, policy
+    bytes -> examining.examine()  in a keyless worker: exact digests, decode, variants, PDQ,
+                                  what the file says of its making
+          -> Screening.judge()    in the caller: matching, policy
 
 `examine` runs in the sandbox and sends what it finds step by step, so that the digests of a
 file that kills its decoder are still matched. What arrives is untrusted: `read_examination`
@@ -28,18 +29,21 @@ from safehold.hashing.model import (
 )
 from safehold.matching.match import ItemDigests, ItemMatches, Match, Matcher
 from safehold.media.limits import MediaLimits
-from safehold.media.model import DecodeError, Fault
-from safehold.media.sandbox.interface import Buffer, Emit, Message, Outcome
+from safehold.media.model import Fault
+from safehold.media.sandbox.interface import Message, Outcome
 from safehold.policy.decide import decide
 from safehold.policy.model import Decision, Observation, PolicyOptions, Reason
-from safehold.provenance.model import Reading
+from safehold.provenance.forms import read_reading
+from safehold.provenance.model import ProvenanceOptions, Reading
 
-JOB = "safehold.screening:examine"
-WARM_UP = "safehold.screening:warm_up"
-MAX_VARIANT_NAME = 64
+JOB = "safehold.examining:examine"
+WARM_UP = "safehold.examining:warm_up"
+MAX_VARIANT_NAME = 96
 MAX_VARIANTS = 2_000
 MAX_SIDE = 2**31 - 1
 ORIENTATIONS = len(Orientation)
+EMBEDDED = "embedded_"
+"""How the names of variants begin that are of pictures within the file's metadata."""
 
 
 class ExaminationError(SafeholdError):
@@ -58,7 +62,8 @@ class Examination:
         format: the format by content, or None when unknown.
         width, height: of the first frame, 0 when nothing was decoded.
         frame_count: frames or pages in the file, 0 when nothing was decoded.
-        variants: PDQ of each variant that was hashed.
+        variants: PDQ of each variant that was hashed: of the frames, then of pictures within the
+            metadata (`embedded_<number>_<name>_<variant>`).
         fault: why the item was not, or not wholly, checked.
         reading: what the file says of its own making. No decision rests on it.
     """
@@ -71,6 +76,11 @@ class Examination:
     variants: tuple[VariantDigests, ...] = ()
     fault: Fault | None = None
     reading: Reading = field(default=Reading(), repr=False)
+
+    @property
+    def shown(self) -> tuple[VariantDigests, ...]:
+        """The variants of what the file shows, without pictures within its metadata."""
+        return tuple(v for v in self.variants if not v.variant.startswith(EMBEDDED))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,73 +128,24 @@ class ExamineOptions:
 
     limits: MediaLimits = field(default_factory=MediaLimits)
     borders: BorderOptions = field(default_factory=BorderOptions)
+    provenance: ProvenanceOptions = field(default_factory=ProvenanceOptions)
 
     def as_request(self) -> Message:
         """The form in which they are sent; `from_request` reads it."""
-        return {"limits": asdict(self.limits), "borders": asdict(self.borders)}
+        return {
+            "limits": asdict(self.limits),
+            "borders": asdict(self.borders),
+            "provenance": asdict(self.provenance),
+        }
 
     @classmethod
     def from_request(cls, request: Mapping[str, Any]) -> ExamineOptions:
         """Read what `as_request` made. It comes from the host, which a worker trusts."""
-        return cls(MediaLimits(**request["limits"]), BorderOptions(**request["borders"]))
-
-
-def warm_up(settings: Message) -> None:
-    """Load, before the sandbox closes, all that `examine` needs: decoders and kernels.
-
-    `settings["kernel_cache"]` is the folder of compiled kernels, or None.
-    """
-    import io
-    from pathlib import Path
-
-    from PIL import Image
-
-    from safehold.kernels.accelerate import KernelCache
-    from safehold.media import decode
-
-    folder = settings.get("kernel_cache")
-    KernelCache.configure(Path(folder) if isinstance(folder, str) else None)
-    decode.warm_up()
-    # Each kernel is compiled, or loaded, for grey and for colour, with and without transparency.
-    ramp = Image.linear_gradient("L").resize((64, 48))
-    for mode in ("L", "LA", "RGB", "RGBA"):
-        picture = ramp.convert(mode)
-        if mode in ("LA", "RGBA"):
-            picture.putalpha(ramp.rotate(180))
-        stream = io.BytesIO()
-        picture.save(stream, "PNG")
-        examine(stream.getvalue(), ExamineOptions().as_request(), lambda message: None)
-
-
-def examine(data: Buffer, request: Message, emit: Emit) -> None:
-    """The job that runs in a worker: everything that can be said of the bytes alone."""
-    from safehold.hashing.exact import exact_digests
-    from safehold.hashing.variants import frame_variants
-    from safehold.media import decode
-    from safehold.media.sniff import HEAD_BYTES, sniff
-
-    options = ExamineOptions.from_request(request)
-    with memoryview(data) as view:
-        exact = exact_digests(view)
-        emit({"exact": exact_message(exact), "format": sniff(bytes(view[:HEAD_BYTES]))})
-    picture = decode.open_picture(data, options.limits)
-    emit(
-        {
-            "format": picture.format,
-            "size": [picture.width, picture.height, picture.frame_count],
-        }
-    )
-    fault: Fault | None = None
-    try:
-        for frame in picture.frames():
-            variants = [variant_message(v) for v in frame_variants(frame, options.borders)]
-            emit({"variants": [*variants]})
-    except DecodeError as error:
-        fault = error.fault
-    if fault is None and picture.damaged:
-        fault = Fault.DAMAGED
-    if fault is not None:
-        emit({"fault": fault.value})
+        return cls(
+            MediaLimits(**request["limits"]),
+            BorderOptions(**request["borders"]),
+            ProvenanceOptions(**request["provenance"]),
+        )
 
 
 def exact_message(exact: ExactDigests) -> Message:
@@ -233,6 +194,7 @@ def read_examination(messages: Sequence[Mapping[str, Any]], fault: Fault | None)
                 variants.append(read_variant(variant))
             if len(variants) > MAX_VARIANTS:
                 raise ExaminationError
+        found["reading"] = read_reading(messages)
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise ExaminationError from error
     if fault is not None:
@@ -335,9 +297,9 @@ class Screening:
         ]
 
     def _decide(self, examination: Examination, matches: ItemMatches, rules: Rules) -> Screened:
-        plain = bool(examination.variants) and all(
-            variant.quality < self._quality_floor for variant in examination.variants
-        )
+        # A picture within the metadata says nothing of how plain the picture itself is.
+        shown = examination.shown
+        plain = bool(shown) and all(variant.quality < self._quality_floor for variant in shown)
         found = tuple(match for match in matches.found if rules.count(match))
         observation = Observation(
             found,

@@ -26,9 +26,10 @@ from safehold.cases.model import Case, CaseFilter
 from safehold.cli.main import main
 from safehold.config import load_settings
 from safehold.custodian.setting_up import Plan, set_up
+from safehold.examining import examine
 from safehold.lists.model import Tier
 from safehold.runtime.service import ServiceRuntime
-from safehold.screening import Examination, ExamineOptions, examine, read_examination
+from safehold.screening import Examination, ExamineOptions, read_examination
 from safehold.testing.pictures import draw_any
 from tests.conftest import KERNEL_CACHE
 

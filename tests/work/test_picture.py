@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from safehold.clock import FixedClock
+from safehold.examining import examine
 from safehold.hashing.exact import exact_digests
 from safehold.hashing.keyed import DigestKey
 from safehold.hashing.pdq import pdq
@@ -20,7 +21,7 @@ from safehold.lists.model import Tier
 from safehold.lists.service import ListService
 from safehold.matching.match import Matcher
 from safehold.policy.model import PolicyOptions, Verdict
-from safehold.screening import ExamineOptions, Screening, examine, read_examination
+from safehold.screening import ExamineOptions, Screening, read_examination
 from safehold.testing.list_store import MemoryListStore
 from safehold.work.canary.listing import canary_list_file, ensure_list
 from safehold.work.canary.model import CANARY_LIST

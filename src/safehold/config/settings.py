@@ -45,6 +45,7 @@ from safehold.outbound.model import OutboundOptions
 from safehold.outbox.alarms import AlarmOptions
 from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import SurfaceOptions
+from safehold.provenance.model import ProvenanceOptions
 from safehold.reporting.options import CybertipOptions, ReporterOptions, ReportingOptions
 from safehold.retention.options import RetentionOptions
 from safehold.transparency.options import TransparencyOptions
@@ -55,6 +56,7 @@ GROUPS = (
     "media",
     "archives",
     "borders",
+    "provenance",
     "matching",
     "policy",
     "server",
@@ -137,6 +139,7 @@ class Settings(BaseSettings):
     media: MediaLimits = MediaLimits()
     archives: ArchiveLimits = ArchiveLimits()
     borders: BorderOptions = BorderOptions()
+    provenance: ProvenanceOptions = ProvenanceOptions()
     matching: MatchOptions = MatchOptions()
     policy: PolicyOptions = PolicyOptions()
     server: ServerOptions = ServerOptions()

@@ -91,7 +91,8 @@ class Place:
             `jpeg/APP1/Exif/IFD0/0x010e`, `pixels`. ASCII, at most 120 characters.
         offset: bytes from the start of the file to the payload as it is stored; 0 for pixels.
         length: bytes of that payload as stored.
-        sha256: of the payload as stored, in hex; empty for pixels.
+        sha256: of the payload as stored, in hex; empty for pixels, and for a piece that is
+            larger than is read.
     """
 
     path: str
@@ -227,6 +228,7 @@ class ProvenanceOptions:
         max_passage_chars: longest text that is kept; the rest is cut.
         max_embedded: pictures within one file that are hashed.
         max_embedded_bytes: largest of them.
+        max_embedded_pixels: of all of them together.
         max_seconds: time for reading one file's metadata.
         max_watermark_pixels: of how many pixels, from the top, watermarks are read.
         max_hidden_bytes: of metadata in the lowest bits of pixels, as stored and when inflated.
@@ -249,6 +251,7 @@ class ProvenanceOptions:
     max_passage_chars: int = 32_768
     max_embedded: int = 8
     max_embedded_bytes: int = 16 * MIB
+    max_embedded_pixels: int = 16_777_216
     max_seconds: float = 0.15
     max_watermark_pixels: int = 1_048_576
     max_hidden_bytes: int = MIB

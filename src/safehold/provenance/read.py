@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from safehold.media.sandbox.interface import Buffer
 from safehold.provenance.conflicts import conflicts
@@ -197,6 +197,28 @@ class Reader:
                 continue
             kept[one.data] = replace(one, name=_name(one.name))
         return tuple(kept.values())
+
+
+class SharedReader:
+    """The readers of this process, kept between files, with the anchors it was told of once."""
+
+    _anchors: ClassVar[bytes | None] = None
+    _kept: ClassVar[dict[ProvenanceOptions, Reader]] = {}
+
+    @classmethod
+    def configure(cls, anchors: bytes | None) -> None:
+        """Use these trust anchors (PEM) from now on."""
+        cls._anchors = anchors
+        cls._kept.clear()
+
+    @classmethod
+    def of(cls, options: ProvenanceOptions) -> Reader:
+        """The reader with these options."""
+        reader = cls._kept.get(options)
+        if reader is None:
+            cls._kept.clear()
+            reader = cls._kept[options] = Reader(options, cls._anchors)
+        return reader
 
 
 def _each(read: Callable[[], Iterable[Found]], budget: Budget) -> Iterator[Found]:

@@ -7,6 +7,7 @@ uses. `Runtime` is a context manager; leaving it ends what was started.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import sys
 from collections.abc import Sequence
@@ -21,6 +22,7 @@ from safehold.config import Settings
 from safehold.hashing.keyed import DigestKey
 from safehold.kernels.accelerate import KernelCache, secure_folder
 from safehold.runtime.home import Home, HomeError
+from safehold.runtime.trust_list import read_trust_list
 
 if TYPE_CHECKING:
     import sqlalchemy as sa
@@ -88,7 +90,8 @@ class Runtime:
         """How items are examined."""
         from safehold.screening import ExamineOptions
 
-        return ExamineOptions(self.settings.media, self.settings.borders)
+        settings = self.settings
+        return ExamineOptions(settings.media, settings.borders, settings.provenance)
 
     @functools.cached_property
     def kernel_folder(self) -> Path:
@@ -118,7 +121,11 @@ class Runtime:
         options = SandboxOptions(
             job=JOB,
             warm_up=WARM_UP,
-            settings={"kernel_cache": str(self.kernel_folder)},
+            settings={
+                "kernel_cache": str(self.kernel_folder),
+                "provenance": dataclasses.asdict(self.settings.provenance),
+                "anchors": read_trust_list(self.settings.provenance.trust_list),
+            },
             workers=self.settings.workers,
             limits=self.settings.media,
         )

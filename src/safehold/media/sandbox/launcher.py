@@ -20,7 +20,6 @@ from safehold.media.sandbox.interface import (
     Message,
     SandboxOptions,
     SandboxStartError,
-    SandboxUseError,
 )
 
 FORK_SECONDS: Final = 30.0
@@ -80,8 +79,6 @@ class Sandbox:
         if sys.platform != "linux":
             raise SandboxStartError("Safehold reads files on Linux only.")
         hello = protocol.encode(self._hello())
-        if len(hello) > protocol.PACKET_BYTES:
-            raise SandboxUseError("The sandbox's settings are too long.")
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
             with theirs:
@@ -101,7 +98,7 @@ class Sandbox:
                     cwd="/",
                 )
             self._channel = ours
-            protocol.send_packet(ours, protocol.HELLO, hello)
+            protocol.send_hello(ours, hello)
         except OSError as error:
             ours.close()
             self._stop()

@@ -1,6 +1,6 @@
 """The host's pool of locked workers.
 
-    with WorkerPool(SandboxOptions(job="safehold.screening:examine")) as pool:
+    with WorkerPool(SandboxOptions(job="safehold.examining:examine")) as pool:
         pool.submit(descriptor, {"want": "digests"})
         for outcome in pool.completed():
             ...

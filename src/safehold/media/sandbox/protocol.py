@@ -4,7 +4,7 @@ All channels are Unix sockets of the kind SOCK_SEQPACKET, so a packet arrives wh
 all. A packet is one byte for its kind, then a body of at most `PACKET_BYTES`. Bodies are JSON
 in UTF-8; pickle is never used. Descriptors travel beside a packet (SCM_RIGHTS), at most one.
 
-    host -> zygote     HELLO {options}; FORK {role, id} + the worker's socket
+    host -> zygote     HELLO + {options} in memory; FORK {role, id} + the worker's socket
     zygote -> host     READY {}; FAILED {error}; FORKED {id, pid} + pidfd; DIED {pid, signal}
     host -> worker     JOB {request} + the file; NEXT (unpacker: the last member was taken)
     worker -> host     READY {protections}; FAILED {error}; PART, MESSAGE {a message};
@@ -102,6 +102,29 @@ def close_all(descriptors: list[int] | tuple[int, ...]) -> None:
     """Close every descriptor."""
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def send_hello(channel: socket.socket, body: bytes) -> None:
+    """Send the options, which may be longer than a packet, in a file in memory."""
+    content = os.memfd_create("options", os.MFD_CLOEXEC)
+    try:
+        with open(content, "wb", closefd=False) as file:
+            file.write(body)
+        send_packet(channel, HELLO, descriptors=(content,))
+    finally:
+        os.close(content)
+
+
+def receive_hello(channel: socket.socket) -> Message | None:
+    """The options that `send_hello` sent, or None when the host is gone."""
+    packet = receive_packet(channel, 1)
+    if packet is None:
+        return None
+    if len(packet.descriptors) != 1:
+        raise ProtocolError
+    with os.fdopen(packet.descriptors[0], "rb") as file:
+        file.seek(0)
+        return decode(file.read())
 
 
 def encode(message: Message) -> bytes:

@@ -160,10 +160,10 @@ def prepare(hello: dict[str, Any]) -> Setup:
 
 def main(channel: socket.socket) -> None:
     """Be the zygote on `channel`."""
-    hello = protocol.receive_packet(channel)
+    hello = protocol.receive_hello(channel)
     if hello is None:
         return
-    options = cast("dict[str, Any]", protocol.decode(hello.body))
+    options = cast("dict[str, Any]", hello)
     host = os.pidfd_open(os.getppid())
     if os.getppid() != options["host"]:
         return  # The host died in between, and the descriptor names somebody else.
