@@ -34,13 +34,13 @@ def traces(wire: bytes, picture: bytes) -> list[str]:
         text = base64.b64encode(picture[at:])
         forms[f"base64 {at}"] = text
         forms[f"urlsafe {at}"] = text.translate(bytes.maketrans(b"+/", b"-_"))
-    found = []
     # JSON may write a slash with a backslash before it.
-    for read in (wire, wire.replace(b"\\/", b"/")):
-        for name, form in forms.items():
-            blocks = (form[at : at + 32] for at in range(0, len(form) - 31, 32))
-            if any(len(set(block)) > 2 and block in read for block in blocks):
-                found.append(name)
+    read = wire + b"\n" + wire.replace(b"\\/", b"/") if b"\\/" in wire else wire
+    found = []
+    for name, form in forms.items():
+        blocks = (form[at : at + 32] for at in range(0, len(form) - 31, 32))
+        if any(block in read and len(set(block)) > 2 for block in blocks):
+            found.append(name)
     return found
 
 
@@ -198,7 +198,11 @@ class FakeOpenAI(Fake):
             for at, one in enumerate(self.previews)
         ]
         told += [
-            {"type": f"image_{what}.completed", "b64_json": b64(one), "usage": usage}
+            {
+                "type": f"image_{what}.completed",
+                "b64_json": b64(one),
+                "usage": usage | self.everywhere(),
+            }
             for one in self.results
         ]
         if self.planted:
