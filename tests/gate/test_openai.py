@@ -6,6 +6,7 @@ import asyncio
 import base64
 import io
 import json
+import threading
 import urllib.request
 import zlib
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ from typing import Any
 import openai
 import pytest
 
+from safehold.gate.apis import passing
 from tests.gate.house import (
     BROKEN,
     CLEAN,
@@ -345,3 +347,12 @@ def test_forms_that_can_be_read_in_two_ways_are_not_let_through(
     ):
         assert gate.call("POST", "/v1/images/edits", body, kind).status == 400
     assert len(fake.calls) == 1
+
+
+def test_large_documents_are_worked_on_beside_the_event_loop() -> None:
+    async def threads() -> list[threading.Thread]:
+        sizes = (passing.LARGE - 1, passing.LARGE)
+        return [await passing.apart(size, threading.current_thread) for size in sizes]
+
+    small, large = asyncio.run(threads())
+    assert small is threading.main_thread() and large is not small
