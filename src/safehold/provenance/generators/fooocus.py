@@ -34,10 +34,11 @@ _KINDS = {
 def read(pieces: Sequence[Piece], budget: Budget) -> Iterator[Found]:
     """Claims of Fooocus; a hint where its name alone is left."""
     found = False
+    scheme = _scheme(pieces)
     for piece, text in sources.comments(pieces):
         if budget.over:
             return
-        for one in _said(piece, text, _scheme(pieces), budget):
+        for one in _said(piece, text, scheme, budget):
             found = True
             yield one
     if not found and not budget.over:
