@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import ClassVar, Final
 
 from safehold.media.sandbox.interface import Buffer
 from safehold.provenance.conflicts import conflicts
+from safehold.provenance.generators import all as generators
 from safehold.provenance.interface import Found, Parser, PixelReader, Pixels
 from safehold.provenance.model import (
     Claim,
@@ -20,16 +22,22 @@ from safehold.provenance.model import (
     ReadingFault,
     Tier,
 )
+from safehold.provenance.standards import all as standards
+from safehold.provenance.standards.c2pa import C2paReader
 from safehold.provenance.walkers.interface import Budget, Piece, PieceKind
-
-if TYPE_CHECKING:
-    from safehold.provenance.standards.c2pa import C2paReader
+from safehold.provenance.walkers.walk import WALKERS
+from safehold.provenance.warm import samples
+from safehold.provenance.watermarks import all as watermarks
+from safehold.provenance.watermarks.jpeg_colour import colour_strip
 
 MAX_FOUND: Final = 4_096
 """What parsers find in one file, before the first by tier are taken."""
 
 MAX_NAME: Final = 24
 """Letters of the name of an embedded picture."""
+
+_WARM_UP_SECONDS: Final = 60.0
+"""In a warm-up kernels may have to be compiled."""
 
 _ORDER: Final = {tier: place for place, tier in enumerate(Tier)}
 _NO_LETTERS = re.compile(r"[^a-z0-9]+")
@@ -41,24 +49,22 @@ class Reader:
     def __init__(self, options: ProvenanceOptions, anchors: bytes | None = None) -> None:
         """`anchors` are the C2PA trust anchors (PEM), or None for none."""
         self._options = options
-        self._anchors = anchors
-        self._parsers: tuple[Parser, ...] | None = None
+        self._parsers: tuple[Parser, ...] = (*standards.PARSERS, *generators.PARSERS)
         self._pixel_readers: tuple[PixelReader, ...] = ()
-        self._c2pa: C2paReader | None = None
+        if options.watermarks:
+            self._pixel_readers = watermarks.READERS
+        self._c2pa = C2paReader(options, anchors)
 
     def warm_up(self) -> None:
-        """Load all that reading needs, before a sandbox closes."""
-        import codecs
-
-        from safehold.provenance.watermarks import all as watermarks
-
-        self._load()
+        """Load all that reading needs, before a sandbox closes, and use it once."""
         for name in ("iso2022_jp", "utf-8", "utf-16-le", "utf-16-be", "latin-1"):
             codecs.lookup(name)
         if self._options.watermarks:
             watermarks.warm_up()
-        if self._c2pa is not None:
-            self._c2pa.warm_up()
+        self._c2pa.warm_up()
+        unhurried = replace(self._options, max_seconds=_WARM_UP_SECONDS)
+        for data, format_name, pixels in samples():
+            self._read(data, format_name, pixels, None, Budget(unhurried))
 
     def read(
         self,
@@ -77,11 +83,19 @@ class Reader:
         """
         if not self._options.enabled:
             return Reading()
-        budget = Budget(self._options)
+        return self._read(data, format_name, pixels, size, Budget(self._options))
+
+    def _read(
+        self,
+        data: Buffer,
+        format_name: str | None,
+        pixels: Pixels | None,
+        size: tuple[int, int] | None,
+        budget: Budget,
+    ) -> Reading:
         pieces: list[Piece] = []
         found: list[Found] = []
         try:
-            self._load()
             self._walk(data, format_name, budget, pieces)
             found.extend(self._found(data, format_name, pixels, pieces, budget))
         except Exception:  # noqa: BLE001 - nothing that stands in a file may stop its check
@@ -90,26 +104,10 @@ class Reader:
             size = _size(pixels)
         return self._joined(pieces, found, budget, size)
 
-    def _load(self) -> None:
-        """Import the parsers, once."""
-        if self._parsers is not None:
-            return
-        from safehold.provenance.generators import all as generators
-        from safehold.provenance.standards import all as standards
-        from safehold.provenance.standards.c2pa import C2paReader
-        from safehold.provenance.watermarks import all as watermarks
-
-        self._parsers = (*standards.PARSERS, *generators.PARSERS)
-        if self._options.watermarks:
-            self._pixel_readers = watermarks.READERS
-        self._c2pa = C2paReader(self._options, self._anchors)
-
     def _walk(
         self, data: Buffer, format_name: str | None, budget: Budget, pieces: list[Piece]
     ) -> None:
         """Put the file's pieces into `pieces`; those before an error stay there."""
-        from safehold.provenance.walkers.walk import WALKERS
-
         walker = WALKERS.get(format_name or "")
         if walker is None:
             return
@@ -129,12 +127,11 @@ class Reader:
         pieces: Sequence[Piece],
         budget: Budget,
     ) -> Iterator[Found]:
-        for parser in self._parsers or ():
+        for parser in self._parsers:
             if pieces:
                 yield from _each(partial(parser, pieces, budget), budget)
-        c2pa = self._c2pa
-        if c2pa is not None and any(piece.kind is PieceKind.C2PA for piece in pieces):
-            yield from _each(partial(c2pa.read, data, format_name, pieces, budget), budget)
+        if any(piece.kind is PieceKind.C2PA for piece in pieces):
+            yield from _each(partial(self._c2pa.read, data, format_name, pieces, budget), budget)
         shown = self._shown(data, pixels)
         if shown is not None:
             for reader in self._pixel_readers:
@@ -144,8 +141,6 @@ class Reader:
         """The pixels that readers of pixels are given; a JPEG's where a mark could be left."""
         if pixels is None or not self._pixel_readers or pixels.format != "jpeg":
             return pixels
-        from safehold.provenance.watermarks.jpeg_colour import colour_strip
-
         try:
             strip = colour_strip(data, pixels.rgb, self._options.max_watermark_pixels)
         except Exception:  # noqa: BLE001 - a header that says what is not there
