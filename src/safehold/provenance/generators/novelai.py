@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import itertools
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -58,6 +59,8 @@ class Comment:
 
 def read(pieces: Sequence[Piece], budget: Budget) -> Iterator[Found]:
     """Claims of NovelAI. Signatures are checked by `signed`, which is given the pixels."""
+    if budget.over:
+        return
     marks = list(_marks(pieces))
     beside = Beside(pieces)
     told = 0
@@ -83,7 +86,7 @@ def signed(
         budget: `max_signed_pixels` bounds what is checked; beyond, the check is `unknown`.
         key: the public key.
     """
-    if pixels.format not in SIGNED_FORMATS:
+    if pixels.format not in SIGNED_FORMATS or budget.over:
         return
     checked = 0
     beside = Beside(pieces)
@@ -146,8 +149,8 @@ class Beside:
 
 def comments(pieces: Sequence[Piece], budget: Budget) -> Iterator[Comment]:
     """Every JSON object where NovelAI writes its own; others write some there too."""
-    places = [*sources.texts(pieces, "Comment"), *sources.tags(pieces, sources.USER_COMMENT)]
-    for piece, text in places:
+    tags = sources.tags(pieces, sources.USER_COMMENT)
+    for piece, text in itertools.chain(sources.texts(pieces, "Comment"), tags):
         if budget.over:
             return
         document = jsons.read(text, budget) if text.lstrip(" \t\r\n").startswith("{") else None
