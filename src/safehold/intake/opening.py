@@ -28,7 +28,7 @@ def new_case(
         deadline = deadlines.fault
     examination = submission.screened.examination
     # The first frame of several does not stand for what the others show.
-    picture = examination.variants[0] if _is_picture(examination) else None
+    picture = examination.shown[0] if _is_picture(examination) else None
     return Case(
         case_id=locked.case_id,
         service_id=submission.service_id,
@@ -52,7 +52,7 @@ def new_case(
 
 def _is_picture(examination: Examination) -> bool:
     """By digests alone nobody knows how many frames there are; most files have one."""
-    return bool(examination.variants) and examination.frame_count <= 1
+    return bool(examination.shown) and examination.frame_count <= 1
 
 
 def deadlines_of(at: dt.datetime, options: IntakeOptions) -> Deadlines:

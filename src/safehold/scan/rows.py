@@ -55,7 +55,7 @@ def nearest(matches: Sequence[Match]) -> Sequence[Match]:
 def hash_row(examined: Examined) -> Row:
     """A line of `safehold hash`: `pdq` and `quality` are those of the first frame as stored."""
     examination = examined.examination
-    first = next(iter(examination.variants), None)
+    first = next(iter(examination.shown), None)
     row = examined.label.as_row()
     row["format"] = examination.format
     row["width"] = examination.width or None

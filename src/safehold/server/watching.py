@@ -25,7 +25,7 @@ class Watcher:
             return
         service = submission.service_id
         person = self._parts.names.person(service, submission.context.uploader)
-        variants = submission.screened.examination.variants
+        variants = submission.screened.examination.shown
         if person is None or not variants or submission.screened.observation.low_quality:
             return
         content = self._parts.names.content(service, submission.sha256)
