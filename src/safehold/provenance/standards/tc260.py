@@ -18,6 +18,8 @@ from safehold.provenance.walkers.tags import text_of
 
 PROPERTY: Final = "{http://www.tc260.org.cn/ns/AIGC/1.0/}AIGC"
 _TAGS: Final = frozenset({"0x9286", "0x010e"})
+_MARKS: Final = (b"AIGC", b"A\0I\0G\0C")
+"""The key, in one byte a letter and in UTF-16 of either order."""
 _IDS: Final = ("ProduceID", "PropagateID")
 _LONGEST: Final = 200
 _LABELS: Final = {"1": "generated", "2": "possible", "3": "suspected"}
@@ -32,7 +34,8 @@ def read(pieces: Sequence[Piece], budget: Budget) -> Iterator[Found]:
         tag = (
             piece.kind is PieceKind.TAG
             and piece.key in _TAGS
-            and b"AIGC" in piece.data.replace(b"\0", b"")
+            and b"A" in piece.data
+            and any(mark in piece.data for mark in _MARKS)
         )
         if chunk or tag:
             yield from of_json(text_of(piece), piece, budget)
