@@ -157,8 +157,9 @@ class Checking:
         self.examiner.start()
         self.judge.start()
         self.lists.refresh()
-        while not self.engine.ready:
-            await asyncio.sleep(0.05)
+        async with asyncio.timeout(60):
+            while not self.engine.ready:
+                await asyncio.sleep(0.05)
 
     async def seconds(self, content: bytes) -> float:
         """How long one check takes."""

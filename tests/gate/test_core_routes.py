@@ -157,7 +157,11 @@ def test_what_could_be_read_in_two_ways_is_refused(gate: Gate, behind: Upstream)
 
 def test_a_body_that_is_too_large_goes_nowhere(gate: Gate, behind: Upstream) -> None:
     before = len(behind.asked)
-    assert gate.call("POST", "/make", bytes((1 << 20) + 1)).status == 413
+    head = f"POST /make HTTP/1.1\r\nHost: a\r\nContent-Length: {(1 << 20) + 1}\r\n\r\n"
+    assert gate.wire(head.encode()).startswith(b"HTTP/1.1 413 ")
+    chunks = b"%x\r\n" % (1 << 20) + bytes(1 << 20) + b"\r\n1\r\na\r\n"
+    head = "POST /make HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    assert gate.wire(head.encode() + chunks).startswith(b"HTTP/1.1 413 ")
     assert len(behind.asked) == before
 
 

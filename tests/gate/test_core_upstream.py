@@ -18,6 +18,7 @@ from safehold.policy.surfaces import SurfaceOptions
 from tests.conftest import KERNEL_CACHE
 from tests.gate.house import CLEAN, SERVICE, Gate, Home, gate_before, home, picture
 from tests.gate.simple import Answering, Asked, SimpleAdapter, Upstream, upstream
+from tests.service.house import built, started
 
 OPTIONS: dict[str, Any] = {
     "upstream_seconds": 1.0,
@@ -263,3 +264,17 @@ def test_a_gate_that_cannot_check_is_not_started(tmp_path: Path) -> None:
             code, said = start(*there, *more)
             assert (code, f"[{word}]" in said) == (64, True), (more, said)
     assert KERNEL_CACHE.name not in said
+
+
+def test_the_command_serves_and_ends(behind: Upstream, tmp_path: Path) -> None:
+    with built(tmp_path / "home") as house:
+        more = ("gate", "--upstream", behind.url, "--api", "openai", "--service", "shop")
+        with started(house, *more, "--port", "0", "--workers", "1", log="gate") as process:
+            process.port = process.wait_listening()
+            process.wait(
+                lambda: process.call("GET", "/safehold/health/ready", key=None).status == 200
+            )
+            assert process.call("GET", "/nothing", key=None).status == 404
+            assert process.stop() == 0
+        assert {line["event"] for line in process.log()} >= {"call", "decoder_started"}
+        assert process.err.read_text().startswith("Listening on http://127.0.0.1:")
