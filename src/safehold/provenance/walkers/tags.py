@@ -18,6 +18,7 @@ _PREFIX_BYTES: Final = 8
 _WINDOWS_TEXTS: Final = frozenset({"0x9c9b", "0x9c9c", "0x9c9d", "0x9c9e", "0x9c9f"})
 """XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject: UTF-16, least byte first."""
 
+_NULS: Final = "\0" * 1_024
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -30,8 +31,18 @@ def text_of(piece: Piece) -> str:
     """
     data = piece.data
     if piece.key in _WINDOWS_TEXTS:
-        return data.decode("utf-16-le", "replace").strip("\0")
-    return _decoded(data).strip("\0")
+        return _stripped(data.decode("utf-16-le", "replace"))
+    return _stripped(_decoded(data))
+
+
+def _stripped(text: str) -> str:
+    """Without NULs at the ends: a thousand at once, since `strip` looks at each by itself."""
+    start, end = 0, len(text)
+    while text.startswith(_NULS, start, end):
+        start += len(_NULS)
+    while text.endswith(_NULS, start, end):
+        end -= len(_NULS)
+    return text[start:end].strip("\0")
 
 
 def _decoded(data: bytes) -> str:
