@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 from collections.abc import Iterator
@@ -133,10 +134,17 @@ def _place(place: Place) -> dict[str, Any]:
 
 
 def _raw(descriptor: int, place: Place) -> str | None:
-    """A piece's bytes as they stand in the file; None where there are too many."""
+    """A piece's bytes as they stand in the file.
+
+    None where there are too many, and where they do not stand there in one: segments of JPEG and
+    extents of HEIF are put together from several places.
+    """
     if place.length > LARGEST_RAW:
         return None
-    return base64.b64encode(os.pread(descriptor, place.length, place.offset)).decode("ascii")
+    stored = os.pread(descriptor, place.length, place.offset)
+    if hashlib.sha256(stored).hexdigest() != place.sha256:
+        return None
+    return base64.b64encode(stored).decode("ascii")
 
 
 def _words(told: dict[str, Any]) -> str:
