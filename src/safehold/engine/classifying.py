@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection
-from collections.abc import Collection
 
 from safehold.classifiers.model import ClassifierItem, ClassifierOptions, Score
 from safehold.classifiers.run import Classifiers
