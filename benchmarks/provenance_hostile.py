@@ -6,7 +6,8 @@ words) and read. Asked for: no exception; no file takes 200 ms of CPU time; no a
 reach a network, neither by Python (counted) nor by native code (where Linux lets a filter be
 set, making a socket of the internet kills the process, which is a failure). Exit 1 otherwise.
 
-What fails is printed with its number: `--only NUMBER` reads that file alone.
+What fails is printed with its number: `--only NUMBER` reads that file alone. Signed shapes are
+signed anew in each process, so what fails is kept with `--keep FOLDER`, too.
 """
 
 from __future__ import annotations
@@ -52,6 +53,7 @@ class Tally:
         files, claims, faults, generated: sums by family of shapes.
         slowest: CPU seconds, number and shape of the slowest.
         failures: what is wrong, with numbers of files.
+        broken: those files, by number.
         connections: attempts of Python code to reach a network.
     """
 
@@ -62,7 +64,13 @@ class Tally:
     slowest: dict[str, tuple[float, int]] = field(default_factory=dict)
     seconds: collections.Counter[str] = field(default_factory=collections.Counter)
     failures: list[str] = field(default_factory=list)
+    broken: dict[int, bytes] = field(default_factory=dict)
     connections: int = 0
+
+    def fail(self, file: hostile.Hostile, what: str) -> None:
+        """Note a failure, and keep its file."""
+        self.failures.append(f"{file.index} {file.shape} ({file.kind}): {what}")
+        self.broken[file.index] = file.data
 
     def add(self, other: Tally) -> None:
         """Take in the sums of another."""
@@ -71,6 +79,7 @@ class Tally:
         for family, slowest in other.slowest.items():
             self.slowest[family] = max(self.slowest.get(family, (0.0, 0)), slowest)
         self.failures += other.failures
+        self.broken |= other.broken
         self.connections += other.connections
 
 
@@ -124,11 +133,10 @@ def run(seed: int, numbers: Sequence[int]) -> Tally:
             try:
                 read = hostile.read(reader, file.data)
             except Exception:  # noqa: BLE001 - whatever it is, it is what is looked for
-                where = traceback.format_exc().strip().splitlines()[-3:]
-                tally.failures.append(f"{number} {file.shape} ({file.kind}): {' | '.join(where)}")
+                tally.fail(file, " | ".join(traceback.format_exc().strip().splitlines()[-3:]))
                 continue
             for error in noted:
-                tally.failures.append(f"{number} {file.shape} ({file.kind}): {error}")
+                tally.fail(file, error)
             noted.clear()
             tally.seconds[family] += read.seconds  # type: ignore[assignment]
             tally.slowest[family] = max(tally.slowest.get(family, (0.0, 0)), (read.seconds, number))
@@ -136,8 +144,7 @@ def run(seed: int, numbers: Sequence[int]) -> Tally:
             tally.generated[family] += read.reading.says_generated
             tally.faults[family] += bool(read.reading.faults)
             if read.seconds >= hostile.MOST_SECONDS:
-                took = f"{1e3 * read.seconds:.0f} ms"
-                tally.failures.append(f"{number} {file.shape} ({file.kind}): {took}")
+                tally.fail(file, f"{1e3 * read.seconds:.0f} ms")
     tally.connections = len(tried)
     return tally
 
@@ -156,6 +163,18 @@ def show(tally: Tally) -> None:
         )
 
 
+def keep(tally: Tally, folder: Path | None) -> int:
+    """Tell what failed, and keep it where that is asked for. The exit code."""
+    for line in tally.failures[:50]:
+        print(f"FAILED: {line}")
+    print("passed" if not tally.failures else f"failed: {len(tally.failures)}")
+    if folder is not None:
+        folder.mkdir(parents=True, exist_ok=True)
+        for number, data in tally.broken.items():
+            (folder / f"{number:06d}").write_bytes(data)
+    return 1 if tally.failures else 0
+
+
 def main() -> int:
     """Damage, read, tell."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
@@ -163,16 +182,15 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--only", type=int, help="read this file alone")
-    parser.add_argument("--keep", type=Path, help="with --only: write it there")
+    parser.add_argument("--keep", type=Path, help="a folder for files that fail")
     chosen = parser.parse_args()
     if chosen.only is not None:
         file = hostile.mutated(chosen.seed, chosen.only)
         print(f"{file.shape}, {file.kind}, {len(file.data)} bytes")
-        if chosen.keep is not None:
-            chosen.keep.write_bytes(file.data)
         start()
-        show(run(chosen.seed, [chosen.only]))
-        return 0
+        total = run(chosen.seed, [chosen.only])
+        show(total)
+        return keep(total, chosen.keep)
     total, began = Tally(), time.monotonic()
     batches = [range(at, min(at + BATCH, chosen.count)) for at in range(0, chosen.count, BATCH)]
     pool = ProcessPoolExecutor(
@@ -191,10 +209,7 @@ def main() -> int:
     print(f"{time.monotonic() - began:.0f} s, {total.connections} attempts to reach a network")
     if total.connections:
         total.failures.append(f"{total.connections} attempts to reach a network")
-    for line in total.failures[:50]:
-        print(f"FAILED: {line}")
-    print("passed" if not total.failures else f"failed: {len(total.failures)}")
-    return 1 if total.failures else 0
+    return keep(total, chosen.keep)
 
 
 if __name__ == "__main__":
