@@ -12,9 +12,10 @@ import pytest
 
 from tests.cli.conftest import Command
 from tests.provenance.containers import png, text_chunk
-from tests.provenance.shapes import PROMPT, SHAPES
+from tests.provenance.shapes import A1111, PROMPT, SHAPES
 from tests.provenance.signing import chain, signed
 
+SEED = "4279116933"
 MADE = SHAPES["a1111 png text"].data
 
 
@@ -46,8 +47,8 @@ def test_words_only_with_the_flag(safehold: Command, file: Path) -> None:
 
 def test_every_piece_has_its_place_and_its_bytes(safehold: Command, tmp_path: Path) -> None:
     data = png(
-        chunks=[text_chunk("parameters", "sea\nSteps: 4, Seed: 1"), text_chunk("odd", "one")],
-        late=[text_chunk("parameters", "sky\nSteps: 4, Seed: 2")],
+        chunks=[text_chunk("parameters", A1111.replace(SEED, "1")), text_chunk("odd", "one")],
+        late=[text_chunk("parameters", A1111.replace(SEED, "2"))],
     )
     file = tmp_path / "twice.png"
     file.write_bytes(data)
@@ -57,7 +58,7 @@ def test_every_piece_has_its_place_and_its_bytes(safehold: Command, tmp_path: Pa
         stored = data[piece["offset"] : piece["offset"] + piece["length"]]
         assert hashlib.sha256(stored).hexdigest() == piece["sha256"]
         assert base64.b64decode(piece["raw"]) == stored
-    assert found["conflicts"] == ["repeated"]
+    assert found["conflicts"] == ["repeated", "seeds_differ"]
     assert {claim["seed"] for claim in found["claims"]} == {"1", "2"}
     assert safehold("inspect", file, "--raw").code == 64
 

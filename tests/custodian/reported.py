@@ -24,6 +24,7 @@ from safehold.custodian.local import LocalCustodian
 from safehold.custodian.setting_up import Plan, set_up
 from safehold.ids import ServiceId
 from safehold.intake.model import Context
+from safehold.provenance.model import Reading
 from safehold.reporting.facts import FilingDetails
 from safehold.reporting.model import AuthorityCode, Report
 from safehold.runtime.service import ServiceRuntime
@@ -77,9 +78,12 @@ class Reported:
         """The real one, in this process."""
         return local_custodian(self.runtime, [self.identity])
 
-    def upload(self, content: bytes, **context: Any) -> None:
-        """Somebody uploads some listed bytes."""
+    def upload(self, content: bytes, reading: Reading | None = None, **context: Any) -> None:
+        """Somebody uploads some listed bytes, which say something of their making."""
         item = submission(content, [match()], service=self.trial)
+        if reading is not None:
+            examination = replace(item.screened.examination, reading=reading)
+            item = replace(item, screened=replace(item.screened, examination=examination))
         said = replace(CONTEXT, **context)
         self.runtime.recorder.record(replace(item, context=said, received=self.runtime.clock.now()))
 

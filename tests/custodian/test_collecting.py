@@ -16,6 +16,16 @@ from safehold.cases.review.model import View, ViewLevel
 from safehold.custodian.collecting import Collector, CollectorParts, was_viewed
 from safehold.custodian.opening import CaseOpener
 from safehold.ids import CaseId, EvidenceId, UserId, ViewId
+from safehold.provenance.forms import claim_form
+from safehold.provenance.model import (
+    Claim,
+    Conflict,
+    Passage,
+    PassageKind,
+    Place,
+    Reading,
+    Tier,
+)
 from safehold.reporting.facts import FilingFacts
 from safehold.reporting.model import Relevance, Report, ReportFile, ReportStateError
 from tests.custodian.reported import NOW, TRIAL, Reported, reported
@@ -110,6 +120,23 @@ def test_one_person_alone(house: Reported) -> None:
     assert [match["list_name"] for match in file.matches] == ["partner"]
     [other] = facts(house, house.begin(case, "u-2")).files
     assert [one.context["screen_name"] for one in other.occurrences] == ["another"]
+
+
+def test_what_a_file_says_of_its_making_comes_out_of_the_sealed_manifest(house: Reported) -> None:
+    place = Place("png/tEXt/parameters", 57, 9, "ab" * 32)
+    claim = Claim(Tier.DECLARED, "a1111", generative=True, place=place, seed="42")
+    words = Passage(PassageKind.PROMPT, "a lighthouse at dawn", place)
+    reading = Reading((place,), (claim,), (words,), (), (Conflict.CAMERA_AND_GENERATOR,))
+    house.upload(b"made", reading, prompt="a teapot", generation="{}")
+    report = house.begin(house.case(b"made"))
+    [file] = facts(house, report).files
+    assert file.claims == (claim_form(claim),)
+    assert file.conflicts == ("camera_and_generator",)
+    assert [one["text"] for one in file.passages] == ["a lighthouse at dawn"]
+    assert not {"claims", "conflicts", "passages"} & set(file.manifest)
+    said = house.read(house.custodian(), report)
+    for text in ("a lighthouse at dawn", "a teapot", "camera_and_generator", "png/tEXt/parameters"):
+        assert text in repr(said), text
 
 
 def test_viewed_by_logged_views_alone(house: Reported) -> None:
