@@ -24,8 +24,8 @@ from safehold.provenance.model import (
 )
 from safehold.provenance.standards import all as standards
 from safehold.provenance.standards.c2pa import C2paReader
+from safehold.provenance.walkers import walk
 from safehold.provenance.walkers.interface import Budget, Piece, PieceKind
-from safehold.provenance.walkers.walk import WALKERS
 from safehold.provenance.warm import samples
 from safehold.provenance.watermarks import all as watermarks
 from safehold.provenance.watermarks.jpeg_colour import colour_strip
@@ -108,7 +108,7 @@ class Reader:
         self, data: Buffer, format_name: str | None, budget: Budget, pieces: list[Piece]
     ) -> None:
         """Put the file's pieces into `pieces`; those before an error stay there."""
-        walker = WALKERS.get(format_name or "")
+        walker = walk.WALKERS.get(format_name or "")
         if walker is None:
             return
         try:
