@@ -86,14 +86,14 @@ def signed(
         budget: `max_signed_pixels` bounds what is checked; beyond, the check is `unknown`.
         key: the public key.
     """
-    if pixels.format not in SIGNED_FORMATS or budget.over:
+    if budget.over or pixels.format not in SIGNED_FORMATS:
         return
     checked = 0
     beside = Beside(pieces)
     for comment in comments(pieces, budget):
         if _SIGNED not in comment.said or not isinstance(comment.said[_SIGNED], str):
             continue
-        if budget.over or checked == MAX_SIGNATURES:
+        if checked == MAX_SIGNATURES:  # of time, `comments` takes care
             return
         checked += 1
         verdict = check(comment, pixels, budget.options.max_signed_pixels, key)
@@ -122,7 +122,7 @@ def check(comment: Comment, pixels: Pixels, max_pixels: int, key: bytes) -> str:
         said = json.loads(comment.text)
         signature = base64.b64decode(said.pop(_SIGNED), validate=True)
         # `ravel` copies only what does not lie in one piece; the join is the one copy.
-        message = b"".join((memoryview(rgb.ravel()), json.dumps(said).encode("ascii")))
+        message = b"".join((rgb.ravel().data, json.dumps(said).encode("ascii")))
         Ed25519PublicKey.from_public_bytes(key).verify(signature, message)
     except (InvalidSignature, ValueError, KeyError, AttributeError, TypeError, binascii.Error):
         return "failed"
