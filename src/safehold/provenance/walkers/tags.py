@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 import re
+import unicodedata
 from typing import Final
 
 from safehold.provenance.walkers.interface import Piece
@@ -19,6 +20,9 @@ _WINDOWS_TEXTS: Final = frozenset({"0x9c9b", "0x9c9c", "0x9c9d", "0x9c9e", "0x9c
 """XPTitle, XPComment, XPAuthor, XPKeywords, XPSubject: UTF-16, least byte first."""
 
 _NULS: Final = "\0" * 1_024
+_STRANGE: Final = frozenset({"Cn", "Co", "Cs", "Cc", "So"})
+"""Not assigned, private, half, control; U+FFFD is a symbol."""
+
 _SURROGATES = re.compile("[\ud800-\udfff]")
 
 
@@ -90,7 +94,15 @@ def _is_big_endian(data: bytes) -> bool:
     even, odd = sample[::2], sample[1::2]
     if even.count(0) != odd.count(0):
         return even.count(0) > odd.count(0)
+    strange = [_strange(sample.decode(order, "replace")) for order in ("utf-16-be", "utf-16-le")]
+    if strange[0] != strange[1]:
+        return strange[0] < strange[1]
     return len(set(even)) <= len(set(odd))
+
+
+def _strange(words: str) -> int:
+    """How many characters are none, or of private use."""
+    return sum(unicodedata.category(char) in _STRANGE for char in words)
 
 
 def _looks_wide(data: bytes) -> bool:
