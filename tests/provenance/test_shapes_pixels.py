@@ -1,4 +1,4 @@
-"""Shapes whose pixels speak, through the whole reader."""
+"""Shapes whose pixels speak, and those of standards, through the whole reader."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ from safehold.media.sniff import HEAD_BYTES, sniff
 from safehold.provenance.forms import claim_form
 from safehold.provenance.model import Conflict, ProvenanceOptions, Reading, Tier
 from safehold.provenance.read import Reader
+from tests.provenance import shapes_pixels, shapes_standards
 from tests.provenance.hostile import first_frame
 from tests.provenance.shape import Shape
-from tests.provenance.shapes_pixels import SHAPES
 
+SHAPES = shapes_pixels.SHAPES | shapes_standards.SHAPES
 AMPLE = ProvenanceOptions(max_seconds=60)
 
 
