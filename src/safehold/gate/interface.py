@@ -123,8 +123,8 @@ class Route:
         method: `GET`, `POST`, ...; HEAD goes as GET, without its body.
         pattern: `/sdapi/v1/txt2img`, `/history/{prompt_id}`; a name stands for one part. A last
             `{name:rest}` stands for all that follows, one part or more (`/assets/{file:rest}`).
-            Of several patterns that fit, the first of the table counts; those without names
-            stand before all others.
+            A slash at the end is part of a pattern. Of several patterns that fit, the first of
+            the table counts; those without names stand before all others.
         handler: answers it.
     """
 

@@ -35,7 +35,7 @@ class UnnamedAccountError(GateError):
 
 
 def parts_of(raw: bytes) -> tuple[str, ...]:
-    """A path's parts, decoded once; `/` alone has none.
+    """A path's parts, decoded once; `/` alone has none. A slash at the end is an empty part.
 
     Raises:
         ClosedRouteError: it is not in the one spelling that is taken.
@@ -48,7 +48,8 @@ def parts_of(raw: bytes) -> tuple[str, ...]:
         raise ClosedRouteError
     if text == "/":
         return ()
-    return tuple(map(_part, text[1:].split("/")))
+    *parts, last = text[1:].split("/")
+    return (*map(_part, parts), _part(last) if last or not parts else "")
 
 
 def _part(text: str) -> str:
@@ -77,7 +78,7 @@ class _Pattern:
     def of(cls, text: str) -> _Pattern:
         found: list[tuple[str, bool]] = []
         rest = False
-        for part in text.strip("/").split("/") if text != "/" else ():
+        for part in text.removeprefix("/").split("/") if text != "/" else ():
             match = _NAME.fullmatch(part)
             found.append((match[1] if match else part, match is not None))
             rest = bool(match and match[2])
@@ -90,6 +91,8 @@ class _Pattern:
     def match(self, parts: Sequence[str]) -> dict[str, str] | None:
         """What the names stand for, or None."""
         own = self.parts
+        if parts[-1:] == ("",) and own[-1:] != (("", False),):
+            return None  # a slash at the end is taken where a pattern has one
         if len(parts) < len(own) or (len(parts) > len(own) and not self.rest):
             return None
         if any(not named and text != part for (text, named), part in zip(own, parts, strict=False)):
