@@ -82,6 +82,11 @@ class Examination:
         """The variants of what the file shows, without pictures within its metadata."""
         return tuple(v for v in self.variants if not v.variant.startswith(EMBEDDED))
 
+    @property
+    def embedded(self) -> tuple[VariantDigests, ...]:
+        """The variants of pictures within its metadata."""
+        return tuple(v for v in self.variants if v.variant.startswith(EMBEDDED))
+
 
 @dataclass(frozen=True, slots=True)
 class Rules:
@@ -289,7 +294,9 @@ class Screening:
         """
         if rules is None:
             rules = [Rules(self._options)] * len(examinations)
-        items = [ItemDigests(e.exact, e.variants) for e in examinations if e.exact is not None]
+        items = [
+            ItemDigests(e.exact, e.shown, e.embedded) for e in examinations if e.exact is not None
+        ]
         found = iter(self._matcher.match_many(items))
         return [
             self._decide(examination, next(found) if examination.exact else ItemMatches(), rule)

@@ -72,10 +72,13 @@ class ItemDigests:
     Attributes:
         exact: digests of its bytes.
         variants: PDQ of its variants, in order; none where it is no picture.
+        within: of pictures that it carries within. They match as the others do, after them, and
+            contradict nothing: they need not be the picture that the item shows.
     """
 
     exact: ExactDigests
     variants: tuple[VariantDigests, ...] = ()
+    within: tuple[VariantDigests, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,20 +129,23 @@ class _Questions:
         hashes: uint8, shape (n, 32).
         owners: int64, shape (n,), ascending: the item of each.
         origins: for each the variant and the orientation, the first that has this hash.
+        shown: bool, shape (n,): whether it is of what the item shows.
     """
 
     hashes: NDArray[np.uint8]
     owners: NDArray[np.int64]
     origins: list[tuple[str, Orientation]]
+    shown: NDArray[np.bool_]
 
     @classmethod
     def of(cls, items: Sequence[ItemDigests], quality_floor: int) -> _Questions:
         hashes: list[bytes] = []
         owners: list[int] = []
         origins: list[tuple[str, Orientation]] = []
+        shown: list[bool] = []
         for owner, item in enumerate(items):
             seen: set[bytes] = set()
-            for variant in item.variants:
+            for place, variant in enumerate((*item.variants, *item.within)):
                 if variant.quality < quality_floor:
                     continue
                 for orientation, pdq in zip(_ORIENTATIONS, variant.pdq, strict=True):
@@ -148,15 +154,17 @@ class _Questions:
                         hashes.append(pdq)
                         owners.append(owner)
                         origins.append((variant.variant, orientation))
+                        shown.append(place < len(item.variants))
         joined = np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, PDQ_BYTES)
-        return cls(joined, np.array(owners, np.int64), origins)
+        return cls(joined, np.array(owners, np.int64), origins, np.array(shown, np.bool_))
 
     def nearest(self, owner: int, pdq: bytes) -> int | None:
-        """The smallest distance of a hash to those of an item; None if it has none."""
+        """The smallest distance of a hash to those of what an item shows; None if it has none."""
         first, last = np.searchsorted(self.owners, [owner, owner + 1])
-        if first == last:
+        hashes = self.hashes[first:last][self.shown[first:last]]
+        if not len(hashes):
             return None
-        differing = self.hashes[first:last] ^ np.frombuffer(pdq, np.uint8)
+        differing = hashes ^ np.frombuffer(pdq, np.uint8)
         return int(np.bitwise_count(differing).sum(axis=1, dtype=np.int64).min())
 
 
