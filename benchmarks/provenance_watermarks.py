@@ -16,9 +16,9 @@ from collections.abc import Iterator
 
 import numpy as np
 import simplejpeg
+from tests.provenance.carriers import SAMPLES, Bytes, Way, bare, drawn, embed
 
 from safehold.provenance.watermarks import dwt_dct, jpeg_colour
-from tests.provenance.carriers import SAMPLES, Bytes, Way, bare, drawn, embed
 
 PIXELS = 1_048_576
 LEAST_READ = 0.99
