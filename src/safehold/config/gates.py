@@ -38,6 +38,8 @@ class GateOptions:
             gave out addresses.
         terms, models: files of the operator's rules; empty for none.
         moderation: names of text classifiers (`classifiers` of the settings) that are asked.
+        comfyui_nodes: classes of nodes that ComfyUI's graphs may have, and no others; empty for
+            all but those whose names say that they fetch, read folders or run code.
     """
 
     service: str = ""
@@ -64,6 +66,7 @@ class GateOptions:
     terms: str = ""
     models: str = ""
     moderation: tuple[str, ...] = ()
+    comfyui_nodes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
