@@ -103,6 +103,16 @@ def test_stores_are_put_together_by_number_and_box() -> None:
     assert plain in kinds(pieces, PieceKind.OTHER)
 
 
+def test_a_store_that_is_too_large_is_told_by_its_place() -> None:
+    store = c.c2pa_store(b"z" * 5_000)
+    data = c.jpeg(c.jumbf_segments(store, 1_200))
+    pieces, faults = walked(data, given=budget(max_piece_bytes=2_000))
+    (piece,) = (piece for piece in pieces if piece.kind is PieceKind.C2PA)
+    assert (piece.data, piece.place.length, piece.place.sha256) == (b"", len(store), "")
+    assert data[piece.place.offset :].startswith(store[:40])
+    assert faults == {ReadingFault.LIMIT_BYTES}
+
+
 def test_a_segment_that_breaks_off_and_one_without_length() -> None:
     data = c.jpeg([(0xFE, b"a lighthouse")])
     cut = data[: data.index(b"house")]

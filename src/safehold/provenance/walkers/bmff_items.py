@@ -148,8 +148,6 @@ class Items:
         if not all(length for _, length in spans):
             source.budget.faults.add(ReadingFault.DAMAGED)
         piece = source.joined(kind, name, path, spans)
-        if piece is None:
-            return
         if item.kind == b"Exif":
             yield from blocks.exif(piece, source.budget, exif_start(piece.data))
         else:

@@ -169,19 +169,16 @@ class _Picture:
                 known = min(max(0, covered - offset), length) if offset < covered else 0
                 spans.append((start + known, length - known))
                 covered = max(covered, offset + length)
-            packet = source.joined(PieceKind.XMP, "ExtendedXMP", "APP1/ExtendedXMP", spans)
-            if packet is not None:
-                yield packet
+            yield source.joined(PieceKind.XMP, "ExtendedXMP", "APP1/ExtendedXMP", spans)
         for store in self.stores.values():
             source.late = store.late
             in_order = [store.parts[number] for number in sorted(store.parts)]
             first = in_order[0][0]
             spans = [(store.first, first - store.first), *in_order]
-            box = source.joined(PieceKind.C2PA, "APP11", "APP11/C2PA", spans)
-            if box is not None and not blocks.is_c2pa(box.data):
-                box = source.made(box, PieceKind.OTHER, box.data)
-            if box is not None:
-                yield box
+            # By its beginning: what is too large to be read is told all the same.
+            known = blocks.is_c2pa(bytes(source.data[store.first : store.first + 64]))
+            kind = PieceKind.C2PA if known else PieceKind.OTHER
+            yield source.joined(kind, "APP11", f"APP11/{'C2PA' if known else 'JUMBF'}", spans)
 
 
 def _named(piece: Piece, key: str) -> Piece:

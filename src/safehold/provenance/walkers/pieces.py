@@ -75,22 +75,21 @@ class Source:
         """What `body`, made of a piece's payload, says; its place is the piece's."""
         return Piece(kind, piece.key, piece.place, body, piece.late)
 
-    def joined(
-        self, kind: PieceKind, key: str, path: str, spans: list[tuple[int, int]]
-    ) -> Piece | None:
-        """A piece whose payload lies in several stretches; None where it is too large.
+    def joined(self, kind: PieceKind, key: str, path: str, spans: list[tuple[int, int]]) -> Piece:
+        """A piece whose payload lies in several stretches; see `piece`.
 
         Its place begins where the first does; length and hash are of all together.
         """
+        where = _cut(f"{self.root}/{path}")
         sizes = [max(0, min(length, len(self.data) - offset)) for offset, length in spans]
-        if not spans or not self.budget.take(sum(sizes)):
-            return None
+        start = spans[0][0] if spans else 0
+        if not self.budget.take(sum(sizes)):
+            return Piece(kind, key[:80], Place(where, start, sum(sizes)), b"", self.late)
         body = b"".join(
             self.data[offset : offset + size]
             for (offset, _), size in zip(spans, sizes, strict=True)
         )
-        where = _cut(f"{self.root}/{path}")
-        place = Place(where, spans[0][0], len(body), sha256(body).hexdigest())
+        place = Place(where, start, len(body), sha256(body).hexdigest())
         return Piece(kind, key[:80], place, body, self.late)
 
     def trailing(self, at: int) -> Iterator[Piece]:

@@ -95,7 +95,10 @@ class _Directories:
 
     def _directory(self, at: int, name: str, depth: int) -> Generator[Piece, None, int]:
         """One directory and those below it; returns where the next one is, 0 for nowhere."""
-        if depth > MAX_DEPTH or len(self.seen) >= MAX_DIRECTORIES or at in self.seen:
+        if depth > MAX_DEPTH or len(self.seen) >= MAX_DIRECTORIES:
+            self.budget.faults.add(ReadingFault.LIMIT_PIECES)
+            return 0
+        if at in self.seen:
             return 0
         self.seen.add(at)
         count, entry_size = self._number(at, "Q" if self.big else "H"), 20 if self.big else 12
