@@ -12,7 +12,9 @@ from safehold.gate.model import Stage, UncheckedError
 Uses = Mapping[str, Sequence[tuple[str, str]]]
 """By which inputs of which nodes a node's results are taken: `{node: [(taker, input)]}`."""
 
-_ADDRESS: Final = re.compile(r"\s*[A-Za-z][A-Za-z0-9+.-]{0,31}://|\s*(?:data|file|blob):", re.I)
+_ADDRESS: Final = re.compile(
+    r"\s*[A-Za-z][A-Za-z0-9+.-]{0,31}://|\s*(?:data|file|blob):(?!\s)", re.I
+)
 _ABSOLUTE: Final = re.compile(r"\s*(?:/[^\s/]+/|~/|[A-Za-z]:[\\/]|\\\\)|\s*/\S+\s*\Z")
 _CLIMBING: Final = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
 _MODEL: Final = re.compile(r"\.(?:safetensors|sft|ckpt|pt2?|pth|bin|gguf|onnx|engine)\s*\Z", re.I)
