@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from safehold import screening
+from safehold import examining
 from safehold.hashing.exact import exact_digests
 from safehold.hashing.pdq import pdq
 from safehold.media.decode import open_picture
@@ -16,7 +16,7 @@ LIMITS = MediaLimits()
 
 def warm_up(settings: Message) -> None:
     """Load what `digest` needs, and what a scan needs, before the sandbox closes."""
-    screening.warm_up(settings)
+    examining.warm_up(settings)
     for shape in ((64, 64), (64, 64, 3)):
         pdq(np.zeros(shape, np.uint8))
 

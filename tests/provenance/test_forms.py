@@ -123,7 +123,10 @@ def message(**said: Any) -> list[dict[str, Any]]:
 
 def row(**changed: Any) -> dict[str, Any]:
     """A claim as it is sent, with other values."""
-    names = "tier form generative place texts loras source_image extent size checks actions".split()
+    names = [
+        *("tier", "form", "generative", "place", "texts", "loras", "source_image"),
+        *("extent", "size", "checks", "actions"),
+    ]
     (one,) = reading_messages(Reading(claims=(CLAIM,)))
     reading: Any = one["reading"]
     fields = dict(zip(names, reading["claims"][0], strict=True)) | changed
