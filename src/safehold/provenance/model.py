@@ -216,6 +216,7 @@ class ProvenanceOptions:
         enabled: whether it is read at all.
         watermarks: whether pixels are searched for known payloads too.
         c2pa: whether C2PA stores are validated; without it only their presence is told.
+        max_c2pa_bytes: of the largest file whose C2PA store is validated; its content is hashed.
         trust_list: file of C2PA trust anchors (PEM), obtained by the operator; empty for none.
         trust_list_version: what the operator calls it; stands in each result.
         max_pieces: pieces of metadata in one file.
@@ -240,6 +241,7 @@ class ProvenanceOptions:
     c2pa: bool = True
     trust_list: str = ""
     trust_list_version: str = ""
+    max_c2pa_bytes: int = 32 * MIB
     max_pieces: int = 1_024
     max_piece_bytes: int = 4 * MIB
     max_total_bytes: int = 16 * MIB
