@@ -6,7 +6,9 @@ import datetime as dt
 import functools
 import io
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import c2pa
@@ -114,29 +116,56 @@ def signed(
     remote: str = "",
 ) -> bytes:
     """A drawn picture, signed; `parent` is the file that it was made of."""
-    by = by or chain()
+    manifest = {"assertions": [actions_assertion(*(actions or [action()]))]}
+    parents = {"parentOf": parent} if parent else {}
+    return sealed(manifest, parents, kind=kind, picture=picture, by=by, remote=remote)
+
+
+def actions_assertion(*actions: Any, **more: Any) -> Any:
+    """The assertion that lists actions."""
+    return {"label": "c2pa.actions.v2", "data": {"actions": list(actions), **more}}
+
+
+def sealed(
+    manifest: dict[str, Any],
+    ingredients: Mapping[str, bytes] = MappingProxyType({}),
+    resources: Mapping[str, bytes] = MappingProxyType({}),
+    **more: Any,
+) -> bytes:
+    """A drawn picture with a manifest: signed ingredients by relation, resources by name.
+
+    `more`: `kind`, `picture` and `by` of `signed`; `remote`, the address of a manifest that is
+    kept apart; `builder` and `core`, settings of the library.
+    """
+    kind, by = more.get("kind", "PNG"), more.get("by") or chain()
     media = f"image/{kind.lower()}"
-    picture = picture or encoded(96, 64, kind)
-    manifest = {
+    said = {
         "claim_generator_info": [{"name": "Tea Painter", "version": "1.2"}],
         "title": "teapot.png",
-        "assertions": [
-            {"label": "c2pa.actions.v2", "data": {"actions": list(actions) or [action()]}}
-        ],
+        **manifest,
     }
     settings = {
-        "verify": {"verify_after_sign": False, "remote_manifest_fetch": False, "ocsp_fetch": False}
+        "verify": {"verify_after_sign": False, "remote_manifest_fetch": False, "ocsp_fetch": False},
+        "builder": more.get("builder", {}),
+        "core": more.get("core", {}),
     }
-    context = c2pa.Context.from_dict(settings)
-    builder = c2pa.Builder.from_json(json.dumps(manifest), context=context)
-    if parent:
-        ingredient = {"title": "harbour.png", "relationship": "parentOf"}
-        builder.add_ingredient(json.dumps(ingredient), media, io.BytesIO(parent))
-    if remote:
-        builder.set_remote_url(remote)
+    builder = c2pa.Builder.from_json(json.dumps(said), context=c2pa.Context.from_dict(settings))
+    for relation, body in ingredients.items():
+        ingredient = {"title": "harbour.png", "relationship": relation, "label": relation}
+        builder.add_ingredient(json.dumps(ingredient), media, io.BytesIO(body))
+    for name, body in resources.items():
+        builder.add_resource(name, io.BytesIO(body))
+    if more.get("remote"):
+        builder.set_remote_url(more["remote"])
         builder.set_no_embed()
     info = c2pa.C2paSignerInfo(b"es256", by.certificates, by.key, None)
+    picture = more.get("picture") or encoded(96, 64, kind)
     out = io.BytesIO()
     with c2pa.Signer.from_info(info) as signer:
         builder.sign(signer, media, io.BytesIO(picture), out)
     return out.getvalue()
+
+
+def opened(**more: Any) -> Any:
+    """The action that opens the ingredient whose relation is `parentOf`."""
+    return action("opened", "", parameters={"ingredientIds": ["parentOf"], **more})

@@ -61,10 +61,11 @@ Map = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class _Codes:
-    """Status codes of one manifest."""
+    """Status codes of one manifest, and whether it was changed after it was signed or taken in."""
 
     good: frozenset[str]
     bad: frozenset[str]
+    broken: bool
 
     def word(self, codes: tuple[Sequence[str], Sequence[str]], other: str) -> str:
         """`ok`, `other` where something did not hold, `unknown` where nothing is said."""
@@ -116,11 +117,9 @@ class Store:
             active = label == self._active
             claim = self._claim(manifest, self._codes[label], held=label in held)
             if active or claim.generative or claim.actions:
-                words = dict(claim.checks)
-                broken = active and "failed" in (words["hash"], words["signature"])
                 rank = 0 if active else 1 if claim.generative else 2
                 passages = tuple(self._passages(manifest))
-                found.append((rank, Found((claim,), passages, broken=broken)))
+                found.append((rank, Found((claim,), passages, broken=self._codes[label].broken)))
         found.sort(key=lambda one: one[0])
         yield from (one for _, one in found[:MAX_CLAIMS])
 
@@ -146,9 +145,13 @@ class Store:
                     yield _text(data.get("identifier"))
 
     def _held(self) -> frozenset[str]:
-        """Manifests that hold: the active one, and what one that holds has taken in."""
+        """Manifests that hold: the active one, and what one that holds has taken in.
+
+        None does in a store where anything was changed after it was signed.
+        """
         held: set[str] = set()
-        waiting = [self._active]
+        broken = any(codes.broken for codes in self._codes.values())
+        waiting = [] if broken else [self._active]
         while waiting:
             label = waiting.pop()
             codes = self._codes.get(label)
@@ -177,7 +180,9 @@ class Store:
                     then.add(_mapping(recorded.get("activeManifest")), label)
                     then.add({"failure": one.get("validation_status")}, label)
         overruled = {_OVERRULED[code] for code in now.good if code in _OVERRULED}
-        return _Codes(frozenset(now.good | then.good), frozenset(now.bad | then.bad - overruled))
+        broken = any(code.startswith((*_HASH[1], *_SIGNATURE[1])) for code in now.bad)
+        bad = now.bad | (then.bad - overruled)
+        return _Codes(frozenset(now.good | then.good), frozenset(bad), broken)
 
     def _claim(self, manifest: Map, codes: _Codes, *, held: bool) -> Claim:
         actions = list(_actions(manifest))
