@@ -33,13 +33,6 @@ MEDIA: Final = re.compile(
 """Endings of files that may be pictures, or made of some."""
 
 _ANNOTATED: Final = re.compile(r"(.*?)(?:\s*\[(input|output|temp)\])\Z", re.DOTALL)
-_CLOSED: Final = re.compile(
-    r"url|http|download|fetch|scrape|webhook|civitai|from_?path|video_?path|images_?path"
-    r"|load_?path|(?:load|read|from|batch).*(?:folder|dir(?:ector(?:y|ies))?)(?:node|$|[_ (])"
-    r"|python|javascript|(?<!ri)eval|exec(?!ution)|subprocess|shell|telegram|discord|smtp|e_?mail"
-    r"|(?:^|[^a-z])ftp|(?:^|[^a-z])s3(?:$|[^a-z])|s3$|dropbox|googledrive|google_drive",
-    re.IGNORECASE,
-)
 _TEXT_FIELDS: Final = frozenset(
     {"text", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "prompt", "positive", "negative"}
 )
@@ -114,7 +107,7 @@ def file_of(text: str, kind: str = "input", folder: str = "") -> File:
 
 def is_closed(name: str, allowed: frozenset[str]) -> bool:
     """Whether nodes of a class are not let through."""
-    return name not in allowed if allowed else _CLOSED.search(name) is not None
+    return name not in allowed if allowed else graphs.may_do_anything(name)
 
 
 def prompt(said: Mapping[str, Any], limits: Limits, allowed: frozenset[str]) -> Prompt:
@@ -196,12 +189,14 @@ class _Reading:
 
     def _text(self, node: tuple[str, str], name: str, text: str) -> None:
         graphs.check_place(text)
-        if graphs.is_model(text) or (_MODEL_FIELD.fullmatch(name) and len(text) <= MAX_NAME):
+        if _MODEL_FIELD.fullmatch(name) and len(text) <= MAX_NAME:
             self.models.append(ModelName(text))
         elif _is_file(node[1], name, text):
             self.files.append(file_of(text))
         elif text.strip():
             self._said.append((node[0], text))
+            if graphs.is_model(text):
+                self.models.append(ModelName(text))
             self.models += [ModelName(one) for one in graphs.models_in(text)]
 
     def texts(self) -> tuple[tuple[str, ...], tuple[str, ...]]:

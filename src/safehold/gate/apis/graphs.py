@@ -20,6 +20,13 @@ _CLIMBING: Final = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
 _MODEL: Final = re.compile(r"\.(?:safetensors|sft|ckpt|pt2?|pth|bin|gguf|onnx|engine)\s*\Z", re.I)
 _NETWORK: Final = re.compile(r"<\s*(?:lora|lyco|locon|hypernet)\s*:([^:<>]{1,300})", re.IGNORECASE)
 _EMBEDDING: Final = re.compile(r"\bembedding:([\w./\\-]{1,200})", re.IGNORECASE)
+_KINDS: Final = re.compile(
+    r"url|http|download|fetch|scrape|webhook|civitai|from_?(?:path|file)|video_?path|images_?path"
+    r"|load_?path|(?:load|read|from|batch).*(?:folder|dir(?:ector(?:y|ies))?)(?:node|$|[_ (])"
+    r"|python|javascript|(?<!ri)eval|exec(?!ution)|subprocess|shell|telegram|discord|smtp|e_?mail"
+    r"|(?:^|[^a-z])ftp|(?:^|[^a-z])s3(?:$|[^a-z])|s3$|dropbox|googledrive|google_drive",
+    re.IGNORECASE,
+)
 _LARGEST_WEIGHT: Final = 10_000.0
 
 
@@ -34,6 +41,11 @@ def check_place(text: str) -> None:
     """Raises `UncheckedError` where a text leads elsewhere: nobody looked at what is there."""
     if leads_elsewhere(text):
         raise UncheckedError(Stage.INPUT)
+
+
+def may_do_anything(kind: str) -> bool:
+    """Whether nodes of a kind, by their name, fetch, read folders, send or run code."""
+    return _KINDS.search(kind) is not None
 
 
 def is_model(text: str) -> bool:
