@@ -90,6 +90,8 @@ class Pictures:
 
         What is taken is seen through, whether or not anybody waits for it.
         """
+        if not pictures:
+            return []
         if len(pictures) > self._parts.options.max_pictures:
             return [NOT_CHECKED] * len(pictures)
         unique = list(dict.fromkeys(pictures))
@@ -192,7 +194,10 @@ def _context(account: Account, about: Generation) -> Context:
     }
     told = json.dumps({k: v for k, v in known.items() if v}, ensure_ascii=False, sort_keys=True)
     return Context(
-        uploader=account.name, ip=account.address, prompt=_sound(about.words), generation=told
+        uploader=_sound(account.name),
+        ip=account.address,
+        prompt=_sound(about.words),
+        generation=_sound(told),
     )
 
 

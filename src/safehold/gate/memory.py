@@ -35,13 +35,17 @@ class Share:
     def __init__(self, take: Callable[[int], None]) -> None:
         self._take = take
         self._taken = 0
+        self._ended = False
 
     def take(self, size: int) -> None:
-        """Take so many bytes. Raises `OverloadedError`."""
+        """Take so many bytes. Raises `OverloadedError`, also once the call has ended."""
+        if self._ended:
+            raise OverloadedError  # nobody would give it back
         self._take(size)
         self._taken += size
 
     def give_back(self) -> None:
-        """Give back all of it."""
+        """Give back all of it; the call takes nothing more."""
+        self._ended = True
         self._take(-self._taken)
         self._taken = 0
