@@ -11,8 +11,9 @@ import asyncio
 import hashlib
 import time
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
 from safehold.engine.blocking import Blocking
 from safehold.engine.errors import OverloadedError
@@ -25,6 +26,7 @@ from safehold.gate.model import (
     Account,
     Api,
     Generation,
+    ModelName,
     RefusedError,
     Stage,
     UncheckedError,
@@ -39,9 +41,17 @@ from safehold.runtime.log import Log
 
 REMEMBERED = 16_384
 """Releases and refusals that are remembered, each."""
+RELEASED_SECONDS = 3_600.0
+"""For how long the same bytes of the same account are not written to the ledger again: it forgets
+after some days, and this may run for longer."""
 REFUSED_SECONDS = 60.0
 """For how long the same bytes of the same account are refused again without a new look, and
 without a further occurrence in their case."""
+
+T = TypeVar("T")
+
+_SEEN_THROUGH: Final[set[asyncio.Future[Any]]] = set()
+"""The event loop itself keeps no task alive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,12 +89,12 @@ class Memories:
 
     def __init__(self, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._monotonic = monotonic
-        self._released: OrderedDict[bytes, None] = OrderedDict()
+        self._released: OrderedDict[bytes, float] = OrderedDict()
         self._refused: OrderedDict[bytes, float] = OrderedDict()
 
     def is_released(self, key: bytes) -> bool:
         """Whether the ledger has it already."""
-        return key in self._released
+        return self._released.get(key, 0.0) > self._monotonic()
 
     def has_refused(self) -> bool:
         """Whether anything was refused lately."""
@@ -99,7 +109,8 @@ class Memories:
 
     def release(self, key: bytes) -> None:
         """Remember that the ledger has it."""
-        self._released[key] = None
+        self._released[key] = self._monotonic() + RELEASED_SECONDS
+        self._released.move_to_end(key)
         while len(self._released) > REMEMBERED:
             self._released.popitem(last=False)
 
@@ -111,6 +122,20 @@ class Memories:
             self._refused.popitem(last=False)
 
 
+async def seen_through(work: Coroutine[Any, Any, T]) -> T:
+    """Wait for some work, which goes on where its caller leaves: what is refused is counted."""
+    task = asyncio.ensure_future(work)
+    _SEEN_THROUGH.add(task)
+    task.add_done_callback(_done)
+    return await asyncio.shield(task)
+
+
+def _done(task: asyncio.Future[Any]) -> None:
+    _SEEN_THROUGH.discard(task)
+    if not task.cancelled():
+        task.exception()  # whoever waited was told; nobody may be left
+
+
 @dataclass(slots=True)
 class CallNotes:
     """What is told of a call in log and figures.
@@ -119,12 +144,14 @@ class CallNotes:
         stage: where something of it was stopped, or empty.
         released, withheld: pictures that may leave, and that may not.
         counted: whether a refusal was noted of it.
+        models: those that the operator's rules let through.
     """
 
     stage: str = ""
     released: int = 0
     withheld: int = 0
     counted: bool = False
+    models: set[ModelName] = field(default_factory=set)
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,11 +209,12 @@ class GateDesk:
         if stage is None and words.texts:
             stage = await self._score(words.texts)
         if stage is not None:
-            await self._refuse(account, stage)
+            await seen_through(self._refuse(account, stage))
             raise RefusedError(stage)
+        self.notes.models.update(words.models)
         if words.pictures:
             about = Generation(api, "\n".join(words.texts), words.models)
-            await self._admit_pictures(account, words.pictures, about)
+            await seen_through(self._admit_pictures(account, words.pictures, about))
 
     async def _asked(self, account: Account, words: Words) -> tuple[Standing, Stage | None]:
         """How the account stands, and at which stage the operator's rules refuse it."""
@@ -228,8 +256,14 @@ class GateDesk:
         self, account: Account, pictures: Sequence[bytes], about: Generation
     ) -> list[bool]:
         """See `Desk`."""
+        return await seen_through(self._release(account, pictures, about))
+
+    async def _release(
+        self, account: Account, pictures: Sequence[bytes], about: Generation
+    ) -> list[bool]:
         looked = await self._look(account, pictures, about)
-        if not await self._book(account, looked, about):
+        models_pass = await self._models_pass(account, about.models)
+        if not (models_pass and await self._book(account, looked, about)):
             looked = [replace(one, passed=None) for one in looked]
         if any(one.refused for one in looked):
             await self._refuse(account, Stage.OUTPUT)
@@ -240,6 +274,25 @@ class GateDesk:
             self.notes.stage = Stage.OUTPUT.value
         self.parts.figures.pictures(sum(may), len(may) - sum(may))
         return may
+
+    async def _models_pass(self, account: Account, models: Sequence[ModelName]) -> bool:
+        """Whether models that only the answer named may be used.
+
+        Calls name a model as they like, or none; it is the answer that tells its hash.
+        """
+        told = tuple(model for model in models if model not in self.notes.models)
+        if not told:
+            return True
+        try:
+            stage = await self.parts.records.ask(self.parts.rules.refuses, Words(models=told))
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is not checked
+            self._unchecked(Stage.MODEL, error)
+            return False
+        if stage is not None:
+            await self._refuse(account, stage)
+            return False
+        self.notes.models.update(told)
+        return True
 
     async def refuse(self, account: Account, api: Api) -> None:
         """See `Desk`."""

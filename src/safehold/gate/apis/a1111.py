@@ -58,6 +58,10 @@ _STATE: Final = (
     *("job_no", "sampling_step", "sampling_steps"),
 )
 _PROGRESS: Final = ("progress", "eta_relative", "textinfo")
+_MADE_WITH: Final = ("Hires checkpoint", "Refiner")
+_HASHES: Final = ("Lora hashes", "TI hashes")
+_MOST: Final = 64
+"""Adapters that are read of one answer."""
 _JSON: Final = (b"content-type", b"application/json")
 
 _REFUSAL: Final = (422, "The request was refused.")
@@ -308,10 +312,20 @@ def _said_of_making(info: object) -> tuple[tuple[ModelName, ...], str]:
         said = None
     if not isinstance(said, dict):
         return (), ""
-    name, digest = str(said.get("sd_model_name") or ""), str(said.get("sd_model_hash") or "")
-    models = (ModelName(name, digest),) if name or digest else ()
+    models = [
+        ModelName(str(said.get(f"sd_{what}_name") or ""), str(said.get(f"sd_{what}_hash") or ""))
+        for what in ("model", "vae")
+    ]
+    more = said.get("extra_generation_params")
+    for name, value in more.items() if isinstance(more, dict) else ():
+        if name in _MADE_WITH and isinstance(value, str):
+            models.append(ModelName(value))
+        elif name in _HASHES and isinstance(value, str):  # "teapot: 0123456789ab, fog: ..."
+            pairs = (pair.rpartition(":") for pair in value.strip('"').split(",")[:_MOST])
+            models += [ModelName(first.strip(), last.strip()) for first, _, last in pairs]
     seed = said.get("seed")
-    return models, str(seed) if isinstance(seed, int) else ""
+    named = tuple(model for model in models if model.name or model.digest)
+    return named, str(seed) if isinstance(seed, int) else ""
 
 
 def _listed(item: object) -> object:

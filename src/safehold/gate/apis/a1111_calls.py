@@ -10,7 +10,6 @@ restored after each call, so that no call changes the next one's.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -92,8 +91,7 @@ _UNIT_PLAIN: Final = frozenset(
         *("inpaint_crop_input_image", "union_control_type", "pulid_mode", "ipadapter_input"),
     }
 )
-# Linear in the text's length: what is searched for has no colon and no bracket.
-_NETWORK: Final = re.compile(r"<\s*(?:lora|lyco|locon|hypernet)\s*:([^:<>]{1,300})", re.IGNORECASE)
+_GUIDANCE: Final = frozenset({"cfg_scale", "hr_cfg", "image_cfg_scale"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,6 +126,7 @@ class _Reading:
         self.models: list[ModelName] = []
         self.pictures: list[bytes] = []
         self.others: list[str] = []
+        self._turned = False
 
     def words(self) -> Words:
         """What is asked for. Raises `UncheckedError`."""
@@ -137,9 +136,11 @@ class _Reading:
         self.pictures += [one.picture for one in passing.inputs(rest, self._limits).pictures]
         if len(self.pictures) > self._limits.max_pictures:
             raise UncheckedError(Stage.INPUT)
-        return Words(
-            tuple(self.texts), tuple(self.negatives), tuple(self.models), tuple(self.pictures)
-        )
+        # Of what is left out nothing is searched for, unless it comes to be asked for so.
+        turned = [text for text in self.negatives if self._turned or passing.is_turned(text)]
+        negatives = [text for text in self.negatives if text not in turned]
+        texts = [*self.texts, *turned, *filter(None, map(passing.without_tags, self.texts))]
+        return Words(tuple(texts), tuple(negatives), tuple(self.models), tuple(self.pictures))
 
     def prompt(self, name: str, value: object) -> None:
         """A prompt: words, and models that it names."""
@@ -149,11 +150,13 @@ class _Reading:
         if not isinstance(value, str):
             raise BadCallError
         (self.negatives if name in _NEGATIVES else self.texts).append(value)
-        self.models += [ModelName(name.strip()) for name in _NETWORK.findall(value)]
+        self.models += map(ModelName, passing.networks(value))
         self.onward[name] = value
 
     def plain(self, name: str, value: object) -> Any:
         """A value that is none of words: a number, a name from a list of the server's."""
+        if name in _GUIDANCE and passing.turns_around(value):
+            self._turned = True
         if isinstance(value, list) and len(value) <= self._limits.max_pictures:
             return [self.plain(name, item) for item in value]
         if isinstance(value, str) and len(value) <= MAX_VALUE:

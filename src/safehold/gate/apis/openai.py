@@ -165,7 +165,12 @@ class OpenAIAdapter:
             raise UncheckedError(Stage.OUTPUT)
         if len(items) > self._limits.max_pictures:
             raise UncheckedError(Stage.OUTPUT)
-        made = await asyncio.gather(*(self._result(desk, item) for item in items))
+        making = [asyncio.ensure_future(self._result(desk, item)) for item in items]
+        try:
+            made = await asyncio.gather(*making)
+        finally:
+            for one in making:
+                one.cancel()  # where one cannot be had, none of the others is wanted
         pictures = [picture for results in made for picture in results.values()]
         await self._release(request, desk, [data for data, _ in pictures], asked.about)
         out = self._kept(said, _ANSWER)

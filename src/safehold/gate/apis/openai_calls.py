@@ -27,12 +27,23 @@ _PICTURES: Final = frozenset(
 """Fields whose texts are pictures; those of common servers of this shape counted in."""
 _NO_WORDS: Final = frozenset(
     {
-        *("model", "user", "safety_identifier", "size", "quality", "style", "background"),
-        *("response_format", "output_format", "input_fidelity", "moderation", "complexity"),
+        *("model", "user", "safety_identifier", "size", "response_format"),
+        *("output_format", "input_fidelity", "moderation", "complexity"),
         *("stream", "n", "partial_images", "output_compression", "seed"),
     }
 )
 """Fields that are no texts about what is to be made."""
+_CHOICES: Final = frozenset(
+    {
+        *("", "auto", "natural", "vivid", "standard", "hd", "low", "medium", "high"),
+        *("transparent", "opaque", "ultra"),
+    }
+)
+"""Texts of such fields of which the API has a choice; some servers take any text there."""
+_CHOSEN: Final = frozenset({"style", "quality", "background"})
+_MODEL_NAMES: Final = ("model", "lora", "adapter", "checkpoint", "refiner", "vae", "embedding")
+"""Fields with these in their names name models and adapters."""
+_GUIDANCE: Final = ("guidance", "cfg")
 _NEGATIVE: Final = "negative_prompt"
 _PROMPTS: Final = frozenset({"prompt", _NEGATIVE})
 _TRUE: Final = frozenset({"true", "1", "on", "yes", "t", "y"})
@@ -128,16 +139,24 @@ def _of_fields(
     negatives: list[str] = []
     models: list[ModelName] = []
     said: dict[str, str] = {}
+    turned = False
     for name, value in fields:
         if name in said:
             raise BadCallError  # two readers could take two different ones
         said[name] = _word(value)
         if name == _NEGATIVE:
             negatives += _texts(value)
-        elif name == "model":
-            models += [ModelName(text) for text in _texts(value)]
-        elif name not in _NO_WORDS:
+        elif name not in _NO_WORDS and not (name in _CHOSEN and said[name] in _CHOICES):
             texts += _texts(value)
+        if any(word in name.lower() for word in _MODEL_NAMES):
+            models += [ModelName(text) for text in _texts(value)]
+        if any(word in name.lower() for word in _GUIDANCE):
+            turned = turned or _turns_around(value)
+    models += [ModelName(one) for text in (*texts, *negatives) for one in passing.networks(text)]
+    # Of what is left out nothing is searched for, unless it comes to be asked for so.
+    asked = [text for text in negatives if turned or passing.is_turned(text)]
+    negatives = [text for text in negatives if text not in asked]
+    texts += [*asked, *filter(None, map(passing.without_tags, texts))]
     return Asked(
         *onward,
         Words(tuple(texts), tuple(negatives), tuple(models), tuple(pictures)),
@@ -187,6 +206,13 @@ def _is_address(text: str) -> bool:
         return False  # a JPEG in base64
     path = begin.startswith(("/", "\\\\", "file:")) or begin[1:3] == ":\\"
     return path or "://" in begin
+
+
+def _turns_around(value: object) -> bool:
+    """Whether a scale is given by which a negative prompt is asked for."""
+    if isinstance(value, bool) or value == "":
+        return False
+    return passing.turns_around(value) if isinstance(value, str | int | float) else False
 
 
 def _texts(value: object) -> list[str]:

@@ -7,6 +7,7 @@ that it knows, and each of those was looked at.
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final, TypeVar
 
@@ -38,6 +39,12 @@ _UP: Final = frozenset(
 )
 _DOWN: Final = frozenset({b"retry-after", b"www-authenticate", b"x-request-id"})
 
+
+# Linear in the text's length: what is searched for has no colon and no bracket.
+_NETWORK: Final = re.compile(r"<\s*(?:lora|lyco|locon|hypernet)\s*:([^:<>]{1,300})", re.IGNORECASE)
+_TAG: Final = re.compile(r"<\w+:")
+_GLUED: Final = re.compile(r"\S<\w+:|>\S")
+_TURNED: Final = re.compile(r":\s*-\s*[.\d]")
 
 T = TypeVar("T")
 
@@ -174,13 +181,53 @@ def error_document(reply: UpstreamReply) -> Mapping[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def networks(text: str) -> list[str]:
+    """Adapters that a prompt names by tags: `<lora:name:0.8>`."""
+    return [name.strip() for name in _NETWORK.findall(text)]
+
+
+def without_tags(text: str) -> str:
+    """A prompt as it is when its tags are taken out; empty where none parts two words.
+
+    What stands before and after a tag is one word then, which has to be searched for too.
+    """
+    if _GLUED.search(text) is None:
+        return ""
+    *parts, last = text.split(">")
+    out: list[str] = []
+    for part in parts:
+        tag = _TAG.search(part)
+        out += (part, ">") if tag is None or tag.end() == len(part) else (part[: tag.start()],)
+    kept = "".join((*out, last))
+    return "" if kept == text else kept
+
+
+def turns_around(guidance: object) -> bool:
+    """Whether a guidance scale leads to what a negative prompt says, and not away from it.
+
+    The result is `negative + scale * (positive - negative)`: below 1 the negative prompt has a
+    share of it, at 0 it is all of it.
+    """
+    if guidance is None:
+        return False
+    try:
+        return not float(str(guidance)) >= 1.0
+    except ValueError:
+        return True
+
+
+def is_turned(negative: str) -> bool:
+    """Whether a negative prompt has a weight below zero in it: `(fog:-1.2)`."""
+    return _TURNED.search(negative) is not None
+
+
 def strings(value: object) -> list[str]:
-    """All texts in a value, in order; names of objects are none."""
+    """All texts in a value, in order; names within objects too, which may say what to make."""
     value = plain(value)
     if isinstance(value, str):
         return [value]
     if isinstance(value, list):
         return [text for item in value for text in strings(item)]
     if isinstance(value, dict):
-        return [text for item in value.values() for text in strings(item)]
+        return [text for name, item in value.items() for text in (name, *strings(item))]
     return []

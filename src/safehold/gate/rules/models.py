@@ -44,7 +44,9 @@ class Models:
 
     def match(self, model: ModelName) -> bool:
         """Whether a model falls under a rule, by its hash or its name."""
-        said = [model.digest.strip().lower(), *_IN_NAME.findall(model.name.lower())]
+        # Some servers take a hash in the place of a name.
+        named = model.name.strip().lower()
+        said = [model.digest.strip().lower(), named, *_IN_NAME.findall(named)]
         for text in said:
             lexed = _HASH.match(text)
             if lexed is not None and self._listed(lexed[1]):
