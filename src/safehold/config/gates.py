@@ -24,7 +24,8 @@ class GateOptions:
         max_answer_bytes: largest answer of the upstream.
         max_pictures: pictures in one call or answer; with more, all are withheld.
         max_calls: calls that may be under way; above that they are refused (503).
-        account_share: share of `max_calls` and of `max_sockets` that one account may take.
+        account_share: share of `max_calls`, `max_sockets`, `pending_bytes`, `spool_bytes` and of
+            the server's `max_waiting` that one account may take.
         max_sockets: open sockets.
         pending_bytes: bodies and answers that are under way together.
         spool_bytes: pictures that are being checked together.

@@ -139,7 +139,9 @@ class App:
             full = held.enter_context(self._shares.take(account.pseudonym))
             if full:
                 return trouble(full)
-            return await self._handled(call, incoming, held, (route, path_of(parts), params))
+            share = self._joined.memory.share(account.pseudonym)
+            held.callback(share.give_back)
+            return await self._handled(call, incoming, share, (route, path_of(parts), params))
         except ClosedRouteError:
             return trouble(404)
         except UnnamedAccountError:
@@ -154,13 +156,11 @@ class App:
         self,
         call: Call,
         incoming: Incoming,
-        held: contextlib.ExitStack,
+        share: Share,
         found: tuple[Route, str, Mapping[str, str]],
     ) -> Reply | Streamed:
         adapter = self._parts.adapter
         route, path, params = found
-        share = self._joined.memory.share()
-        held.callback(share.give_back)
         request: GateRequest | None = None
         desk = self._desk(call, share)
         try:
@@ -223,7 +223,7 @@ class App:
 
     async def _cancel(self, request: GateRequest, desk: GateDesk, known: Any) -> None:
         # A desk of its own: what the call took is given back when its answer is sent.
-        share = self._joined.memory.share()
+        share = self._joined.memory.share(request.account.pseudonym)
         try:
             async with asyncio.timeout(CANCEL_SECONDS):
                 await self._parts.adapter.cancel(request, replace(desk, share=share), known)
@@ -334,7 +334,7 @@ class App:
         if held.enter_context(self._sockets.take(account.pseudonym)):
             raise ClosedRouteError
         call.scope["method"] = "GET"
-        share = self._joined.memory.share()
+        share = self._joined.memory.share(account.pseudonym)
         held.callback(share.give_back)
         request = self._request(call, path_of(parts), params, b"")
         filter_ = route.make(request, self._desk(call, share))

@@ -13,6 +13,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from weakref import WeakValueDictionary
 
 from safehold.cases.model import OccurrenceKind, Queue
 from safehold.clock import Clock
@@ -65,6 +66,7 @@ class ExaminingParts:
         options: bounds.
         service: to which service cases belong.
         clock, figures, log: the present moment; what is counted; where it is told.
+        at_once: pictures of one account that are looked at at once; further ones wait.
     """
 
     engine: Engine
@@ -75,6 +77,7 @@ class ExaminingParts:
     clock: Clock
     figures: Figures
     log: Log
+    at_once: int = 64
 
 
 class Pictures:
@@ -82,6 +85,8 @@ class Pictures:
 
     def __init__(self, parts: ExaminingParts) -> None:
         self._parts = parts
+        # A turn is there for as long as somebody waits for it.
+        self._turns: WeakValueDictionary[bytes, asyncio.Semaphore] = WeakValueDictionary()
 
     async def look(
         self, account: Account, pictures: Sequence[bytes], about: Generation
@@ -96,7 +101,11 @@ class Pictures:
             return [NOT_CHECKED] * len(pictures)
         unique = list(dict.fromkeys(pictures))
         context = _context(account, about)
-        tasks = [asyncio.ensure_future(self._one(picture, context)) for picture in unique]
+        turn = self._turns.get(account.pseudonym)
+        if turn is None:
+            turn = self._turns[account.pseudonym] = asyncio.Semaphore(self._parts.at_once)
+        owner = account.pseudonym.hex()
+        tasks = [asyncio.ensure_future(self._one(one, context, turn, owner)) for one in unique]
         try:
             await asyncio.wait(tasks, timeout=self._parts.options.check_seconds)
         finally:
@@ -108,9 +117,12 @@ class Pictures:
         }
         return [found[picture] for picture in pictures]
 
-    async def _one(self, picture: bytes, context: Context) -> Looked:
+    async def _one(
+        self, picture: bytes, context: Context, turn: asyncio.Semaphore, owner: str
+    ) -> Looked:
         try:
-            settled, sha256 = await self._settled(picture, context)
+            async with turn:
+                settled, sha256 = await self._settled(picture, context, owner)
             return self._looked(settled, sha256)
         except SafeholdError as error:
             self._parts.log.warning("picture_not_checked", code=error.code)
@@ -118,10 +130,10 @@ class Pictures:
             self._parts.log.error("picture_check_failed", exception=type(error).__name__)
         return NOT_CHECKED
 
-    async def _settled(self, picture: bytes, context: Context) -> tuple[Settled, bytes]:
+    async def _settled(self, picture: bytes, context: Context, owner: str) -> tuple[Settled, bytes]:
         parts = self._parts
         parts.engine.check_room()
-        body = parts.spool.body(parts.options.max_answer_bytes)
+        body = parts.spool.body(parts.options.max_answer_bytes, owner)
         try:
             body.write(picture)
             body.seal()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 
 from safehold.engine.errors import OverloadedError
@@ -10,8 +11,11 @@ from safehold.engine.errors import OverloadedError
 class Memory:
     """How much is taken. For the thread of the event loop."""
 
-    def __init__(self, total_bytes: int) -> None:
+    def __init__(self, total_bytes: int, owner_bytes: int) -> None:
+        """`owner_bytes`: what the calls of one account may take of it."""
         self._total = total_bytes
+        self._of_owner = owner_bytes
+        self._owners: Counter[bytes] = Counter()
         self._used = 0
 
     @property
@@ -19,14 +23,22 @@ class Memory:
         """Bytes that are taken now."""
         return self._used
 
-    def share(self) -> Share:
-        """What one call takes of it."""
-        return Share(self._take)
+    def share(self, owner: bytes) -> Share:
+        """What one call of an account takes of it."""
 
-    def _take(self, size: int) -> None:
-        if size > 0 and self._used + size > self._total:
+        def take(size: int) -> None:
+            self._take(size, owner)
+
+        return Share(take)
+
+    def _take(self, size: int, owner: bytes) -> None:
+        used, owned = self._used + size, self._owners[owner] + size
+        if size > 0 and (used > self._total or owned > self._of_owner):
             raise OverloadedError
-        self._used += size
+        self._used = used
+        self._owners[owner] = owned
+        if not owned:
+            del self._owners[owner]
 
 
 class Share:

@@ -112,8 +112,13 @@ class Joined:
                 parts.asking,
             )
         )
-        self.spool = Spool(options.spool_bytes)
-        self.memory = Memory(options.pending_bytes)
+        # However small its share, an account may have one call and one answer.
+        share, most = options.account_share, options.max_answer_bytes
+        self.spool = Spool(options.spool_bytes, max(most, int(options.spool_bytes * share)))
+        self.memory = Memory(
+            options.pending_bytes,
+            max(options.max_body_bytes + most, int(options.pending_bytes * share)),
+        )
         self.kept = KeptPictures(options.kept_seconds, options.kept_bytes)
         self.records = Blocking("records", options.check_seconds)
         self.upstream = parts.upstream()
@@ -137,6 +142,7 @@ class Joined:
                 parts.clock,
                 self.figures.engine,
                 parts.log,
+                max(1, int(parts.server.max_waiting * share)),
             )
         )
         self.memories = Memories()
