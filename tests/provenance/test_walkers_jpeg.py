@@ -137,4 +137,4 @@ def test_pictures_after_pictures_are_bounded() -> None:
     one = b"\xff\xd8" + c.segment(0xFE, b"x") + b"\xff\xd9"
     pieces, _ = walked(one * 500)
     assert len(texts(pieces)) == 32
-    assert [piece.key for piece in pieces][-1] == "trailing"
+    assert [piece.key for piece in pieces][-2:] == ["trailing", "trailing_picture"]

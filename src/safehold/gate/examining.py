@@ -30,6 +30,7 @@ from safehold.intake.finding import finding_of
 from safehold.intake.model import Context, Submission
 from safehold.media.sniff import PICTURE_FORMATS
 from safehold.policy.model import Verdict
+from safehold.provenance.model import Place
 from safehold.runtime.log import Log
 from safehold.screening import Screened
 
@@ -181,6 +182,8 @@ class Pictures:
             return NOT_CHECKED
         if exact is None or exact.sha256 != sha256 or not examination.variants:
             return NOT_CHECKED
+        if any(map(_hides, examination.reading.pieces)):
+            return NOT_CHECKED
         first = examination.variants[0]
         return Looked(Passed(sha256, first.pdq[0], first.quality, self._parts.clock.now()))
 
@@ -191,6 +194,11 @@ def _is_found(settled: Settled) -> bool:
     if settled.answer.verdict is Verdict.BLOCK:
         return True
     return finding.verdict is not Verdict.ALLOW and finding.queue is not Queue.FAULTS
+
+
+def _hides(place: Place) -> bool:
+    """Whether a place after a picture's end is too large to be looked at."""
+    return not place.sha256 and place.path.endswith(("/trailing", "/picture"))
 
 
 def _context(account: Account, about: Generation) -> Context:

@@ -42,7 +42,11 @@ def walk(data: Buffer, budget: Budget) -> Iterator[Piece]:
         root = "jpeg" if number == 1 else f"jpeg/{number}"
         picture = _Picture(Source(data, budget, root, late=number > 1))
         yield from picture.walk(at + 2)
-        end = picture.end
+        begin, end = at, picture.end
+        if number > 1 and not budget.over:
+            further = Source(data, budget, root, late=True)
+            span = (begin, end - begin)
+            yield further.piece(PieceKind.PICTURE, "further_picture", "picture", span)
         if budget.over or end >= len(data):
             return
         at = _find(data, _NEXT, end, budget)

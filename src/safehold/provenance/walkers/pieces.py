@@ -10,6 +10,7 @@ from hashlib import sha256
 from typing import Final
 
 from safehold.media.sandbox.interface import Buffer
+from safehold.media.sniff import HEAD_BYTES, PICTURE_FORMATS, sniff
 from safehold.provenance.model import Place, ReadingFault
 from safehold.provenance.walkers.interface import Budget, Piece, PieceKind, piece_at
 
@@ -93,9 +94,13 @@ class Source:
         return Piece(kind, key[:80], place, body, self.late)
 
     def trailing(self, at: int) -> Iterator[Piece]:
-        """What follows the end of the container."""
+        """What follows the end of the container; a picture there is one within the file."""
         if at < len(self.data):
-            yield self.piece(PieceKind.OTHER, "trailing", "trailing", (at, len(self.data) - at))
+            rest = self.piece(PieceKind.OTHER, "trailing", "trailing", (at, len(self.data) - at))
+            yield rest
+            if sniff(rest.data[:HEAD_BYTES]) in PICTURE_FORMATS:
+                picture = replace(rest, key="trailing_picture")
+                yield self.made(picture, PieceKind.PICTURE, rest.data)
 
 
 def within(base: Piece | Place, kind: PieceKind, key: str, part: str, body: bytes) -> Piece:
