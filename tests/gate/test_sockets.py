@@ -17,8 +17,15 @@ from safehold.gate import sockets
 from safehold.gate.interface import Desk, GateRequest, Route, SocketFilter, SocketRoute
 from tests.gate.house import Gate, Home, gate_before, home
 from tests.gate.simple import Asked, SimpleAdapter
-from tests.gate.upstreams import Receive, Scope, Send, asked_of, serving
-from tests.gate.wires import recorded, talking
+from tests.gate.talking import (
+    Receive,
+    Scope,
+    Send,
+    asked_of,
+    recorded,
+    serving_app,
+    talking,
+)
 
 MIB = 1024 * 1024
 
@@ -116,7 +123,7 @@ def within(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 def both(within: Home) -> Iterator[tuple[Gate, Echo]]:
     echo = Echo()
     with (
-        serving(echo) as port,
+        serving_app(echo) as port,
         gate_before(
             f"http://127.0.0.1:{port}",
             "openai",
