@@ -100,7 +100,7 @@ class Pictures:
             return []
         if len(pictures) > self._parts.options.max_pictures:
             return [NOT_CHECKED] * len(pictures)
-        unique = list(dict.fromkeys(pictures))
+        unique = _unique(pictures)
         context = _context(account, about)
         turn = self._turns.get(account.pseudonym)
         if turn is None:
@@ -112,11 +112,10 @@ class Pictures:
         finally:
             for task in tasks:
                 task.cancel()  # those that are waited for no longer; the engine goes on
-        found = {
-            picture: NOT_CHECKED if not task.done() or task.cancelled() else task.result()
-            for picture, task in zip(unique, tasks, strict=True)
-        }
-        return [found[picture] for picture in pictures]
+        found = [
+            NOT_CHECKED if not task.done() or task.cancelled() else task.result() for task in tasks
+        ]
+        return [found[unique.index(picture)] for picture in pictures]
 
     async def _one(
         self, picture: bytes, context: Context, turn: asyncio.Semaphore, owner: str
@@ -186,6 +185,15 @@ class Pictures:
             return NOT_CHECKED
         first = examination.variants[0]
         return Looked(Passed(sha256, first.pdq[0], first.quality, self._parts.clock.now()))
+
+
+def _unique(pictures: Sequence[bytes]) -> list[bytes]:
+    """Those that differ. By comparing, which ends soon: hashing reads all of each."""
+    unique: list[bytes] = []
+    for picture in pictures:
+        if picture not in unique:
+            unique.append(picture)
+    return unique
 
 
 def _is_found(settled: Settled) -> bool:

@@ -9,6 +9,7 @@ parsed by llhttp (httptools).
 from __future__ import annotations
 
 import asyncio
+import io
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import cast
@@ -101,8 +102,11 @@ class Wire(asyncio.BufferedProtocol):
         if length > limit:
             raise UpstreamError
         took(length)
-        body = bytearray(length)
-        view = memoryview(body)
+        # Read into what becomes the bytes itself, without a copy.
+        memory = io.BytesIO()
+        memory.seek(length - 1)
+        memory.write(b"\0")
+        view = memory.getbuffer()
         for part in self._parts:
             view[self._filled : self._filled + len(part)] = part
             self._filled += len(part)
@@ -115,7 +119,8 @@ class Wire(asyncio.BufferedProtocol):
             await self._next()
         self._body = None
         self._whole = True
-        return bytes(body)
+        view.release()
+        return memory.getvalue()
 
     async def part(self) -> bytes:
         """The next bytes of the answer; empty at its end. Raises `UpstreamError`."""

@@ -7,6 +7,7 @@ lookup of a pair that holds another sign sets a bit that no pair of letters sets
 from __future__ import annotations
 
 import binascii
+import io
 from typing import Final
 
 import numpy as np
@@ -59,11 +60,17 @@ def decode_base64(text: bytes) -> bytes | None:
     """
     if len(text) < 8 or len(text) % 4:
         return None
-    pairs = np.frombuffer(text, "<u2", len(text) // 2 - 2)
-    out = np.empty(3 * (pairs.size // 2), np.uint8)
-    if decode_pairs(pairs, _TABLE, out) & _WRONG:
-        return None
     try:
-        return out.tobytes() + binascii.a2b_base64(text[-4:], strict_mode=True)
+        tail = binascii.a2b_base64(text[-4:], strict_mode=True)
     except binascii.Error:
         return None
+    pairs = np.frombuffer(text, "<u2", len(text) // 2 - 2)
+    # Decoded into what becomes the bytes itself: a copy of some megabytes takes as long.
+    memory = io.BytesIO()
+    memory.seek(3 * (pairs.size // 2))
+    memory.write(tail)
+    with memory.getbuffer() as view:
+        out = np.frombuffer(view, np.uint8, 3 * (pairs.size // 2))
+        wrong = decode_pairs(pairs, _TABLE, out) & _WRONG
+        del out
+    return None if wrong else memory.getvalue()
