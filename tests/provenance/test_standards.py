@@ -95,6 +95,8 @@ def test_which_system_it_was_and_its_words_apart() -> None:
         b'<!DOCTYPE x [<!ENTITY f SYSTEM "file:///etc/passwd">]>' + packet("&f;"),
         packet("<a>" * 2_000 + "</a>" * 2_000, more=""),
         packet("<rdf:li>x</rdf:li>" * 30_000),
+        packet("<a " + " ".join(f'x{n}="1"' for n in range(2_000)) + "/>"),
+        packet("<a/>" * 30_000),
         packet("")[:-60],
         b"",
         b"\0" * 100,
@@ -105,6 +107,18 @@ def test_which_system_it_was_and_its_words_apart() -> None:
 def test_hostile_packets_say_nothing(data: bytes) -> None:
     assert xmp.properties(data) == {}
     assert claims(of(data)) == []
+
+
+def test_no_encoding_hides_tags_from_the_bounds() -> None:
+    inner = packet(f"<Iptc4xmpExt:AISystemUsed>{TERMS}</Iptc4xmpExt:AISystemUsed>")
+    plain = inner.decode().split("?>", 1)[1]
+    in_utf7 = plain.replace("<", "+ADw-").replace("=", "+AD0-").encode()
+    in_ebcdic = f"<?xml version='1.0' encoding='cp037'?>{plain}".encode("cp037")
+    for hidden in (b"<?xml version='1.0' encoding='utf-7'?>" + in_utf7, in_ebcdic):
+        assert xmp.properties(hidden) == {}
+    for name in ("utf-16", "utf-16-le", "utf-16-be"):
+        assert xmp.properties(plain.encode(name))
+    assert xmp.properties(b"<?xml version='1.0' encoding='utf-7'?>" + plain.encode())
 
 
 @given(st.binary(max_size=300) | st.text(max_size=200).map(packet))

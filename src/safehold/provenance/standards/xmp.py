@@ -32,6 +32,8 @@ _PROVENANCE: Final = "{http://purl.org/dc/terms/}provenance"
 _XML_LANG: Final = "{http://www.w3.org/XML/1998/namespace}lang"
 _CONTAINERS: Final = frozenset(f"{RDF}{name}" for name in ("RDF", "Alt", "Bag", "Seq", "li"))
 MAX_NODES: Final = 20_000
+MAX_ATTRIBUTES: Final = 1_000
+"""Of one element: the parser compares each with all others."""
 MAX_DEPTH: Final = 64
 MAX_VALUES: Final = 5_000
 _LONGEST: Final = 200
@@ -53,16 +55,15 @@ def properties(data: bytes) -> dict[str, list[str]]:
     """
     from lxml import etree
 
-    if b"<!" in data.replace(b"\0", b"").replace(b"<!--", b"").replace(b"<![CDATA[", b""):
+    body = _utf8(data)
+    if not _is_modest(body):
         return {}
     parser = etree.XMLParser(
         resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False,
-        remove_comments=True, remove_pis=True,
+        remove_comments=True, remove_pis=True, encoding="utf-8",
     )  # fmt: skip
-    start = data.find(b"<")
-    wide = data[:4].count(b"\0") > 0
     try:
-        root = etree.fromstring(data if wide or start < 0 else data[start:].rstrip(b"\0"), parser)
+        root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError, LookupError):
         return {}
     if root.getroottree().docinfo.internalDTD is not None:
@@ -92,6 +93,30 @@ def properties(data: bytes) -> dict[str, list[str]]:
             values += 1
         stack.extend((child, owner, depth + 1) for child in reversed(element))
     return found
+
+
+def _utf8(data: bytes) -> bytes:
+    """The packet from its first tag on, in UTF-8, whatever encoding it names for itself.
+
+    In some encodings (UTF-7, EBCDIC) a tag has other bytes, and what counts them sees none.
+    """
+    head = data[:4]
+    if b"\0" in head or head[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        little = head[:2] == b"\xff\xfe" or (head[:1] != b"\0" and head[:2] != b"\xfe\xff")
+        words = data.decode("utf-16-le" if little else "utf-16-be", "replace")
+        data = words.encode("utf-8", "replace")
+    start = data.find(b"<")
+    return data[start:].rstrip(b"\0") if start >= 0 else b""
+
+
+def _is_modest(text: bytes) -> bool:
+    """Whether it has no DOCTYPE, and few enough elements and attributes for the parser."""
+    if text.count(b"<") > 2 * MAX_NODES or text.count(b"=") > MAX_NODES:
+        return False
+    if b"<!" in text.replace(b"<!--", b"").replace(b"<![CDATA[", b""):
+        return False
+    # Those in a text count too: where a tag ends is the parser's to find.
+    return all(part.count(b"=") <= MAX_ATTRIBUTES for part in text.split(b"<"))
 
 
 def read(pieces: Sequence[Piece], budget: Budget) -> Iterator[Found]:
