@@ -223,6 +223,7 @@ class InvokeAdapter:
 
     async def _item_ids(self, request: GateRequest, desk: Desk) -> Reply:
         """The runs of the queue. Of each it must be asked whose it is."""
+        _queue(request)
         said = await self._got(request, desk, urlencode(parse_qsl(request.query)))
         if isinstance(said, Reply):
             return said

@@ -161,6 +161,8 @@ class _Reading:
             end = (edge["destination"]["node_id"], edge["destination"]["field"])
             self._uses.setdefault(edge["source"]["node_id"], []).append(end)
             self._set.add(end)
+        # What a batch sets counts before what stands in the node.
+        self._seed(data)
         for name, node in self._nodes.items():
             for key, value in node.items():
                 if key not in _PLAIN:
@@ -169,6 +171,13 @@ class _Reading:
             self._set.add((datum["node_path"], datum["field_name"]))
             for item in datum["items"]:
                 self._value(datum["node_path"], datum["field_name"], item)
+
+    def _seed(self, data: list[list[dict[str, Any]]] | None) -> None:
+        for datum in (one for some in data or () for one in some):
+            node, name = datum["node_path"], datum["field_name"]
+            if name == "seed" or (name == "value" and node.partition(":")[0] == "seed"):
+                found = (item for item in datum["items"] if type(item) is int)
+                self.seed = self.seed or str(next(found, ""))
 
     def _value(self, node: str, name: str, value: object) -> None:
         if isinstance(value, str):
