@@ -1,7 +1,8 @@
 """Decoding long base64 (RFC 4648, section 4), compiled.
 
-A generated picture comes as some megabytes of it. Four letters are looked up as two pairs; the
-lookup of a pair that holds another sign sets a bit that no pair of letters sets.
+A generated picture comes as some megabytes of it. It is done in three loops, each so simple that
+the compiler does it for many letters at once: what each letter stands for, whether all of them
+are letters, and four of six bits as three of eight.
 """
 
 from __future__ import annotations
@@ -13,44 +14,49 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from safehold.kernels.accelerate import frozen, kernel
+from safehold.kernels.accelerate import kernel
 
-_LETTERS: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
-_WRONG: Final = 0x8000
-
-
-def _pairs() -> NDArray[np.uint16]:
-    """For each two bytes, as a little-endian number: their 12 bits, or `_WRONG`."""
-    values = np.full(256, _WRONG, np.uint16)
-    values[np.frombuffer(_LETTERS, np.uint8)] = np.arange(64, dtype=np.uint16)
-    first, second = values[None, :], values[:, None]
-    wrong = (first | second) & np.uint16(_WRONG)
-    return ((first << np.uint16(6)) | second | wrong).astype(np.uint16).reshape(-1)
-
-
-_TABLE: Final = frozen(_pairs())
+_WRONG: Final = 0x80
 
 
 @kernel(nogil=True)
-def decode_pairs(
-    pairs: NDArray[np.uint16], table: NDArray[np.uint16], out: NDArray[np.uint8]
-) -> int:
-    """Decode pairs of letters, an even number of them, into `out` of 3 bytes for 2 pairs.
+def letter_values(letters: NDArray[np.uint8], out: NDArray[np.uint8]) -> None:
+    """What each letter stands for, as 0 to 63; 0x80 for all other signs."""
+    for i in range(letters.size):
+        sign = letters[i]
+        # Choices without branches, in numbers of 8 bits: only so they are made 32 at a time.
+        value = np.uint8(0x80)
+        value = np.uint8(sign - np.uint8(65)) if np.uint8(sign - np.uint8(65)) < 26 else value
+        value = np.uint8(sign - np.uint8(71)) if np.uint8(sign - np.uint8(97)) < 26 else value
+        value = np.uint8(sign + np.uint8(4)) if np.uint8(sign - np.uint8(48)) < 10 else value
+        value = np.uint8(62) if sign == 43 else value
+        value = np.uint8(63) if sign == 47 else value
+        out[i] = value
 
-    Returns a number whose bit 15 is set where some sign is no letter of base64.
-    """
+
+@kernel(nogil=True)
+def all_bits(values: NDArray[np.uint32]) -> int:
+    """The bits that are set in any of them."""
     seen = np.uint32(0)
-    at = 0
-    for i in range(0, pairs.size - 1, 2):
-        high = np.uint32(table[pairs[i]])
-        low = np.uint32(table[pairs[i + 1]])
-        seen |= high | low
-        bits = (high << np.uint32(12)) | (low & np.uint32(0xFFF))
-        out[at] = (bits >> np.uint32(16)) & np.uint32(0xFF)
-        out[at + 1] = (bits >> np.uint32(8)) & np.uint32(0xFF)
-        out[at + 2] = bits & np.uint32(0xFF)
-        at += 3
+    for i in range(values.size):
+        seen |= values[i]
     return int(seen)
+
+
+@kernel(nogil=True)
+def pack_values(fours: NDArray[np.uint32], out: NDArray[np.uint8]) -> None:
+    """Four values of six bits, as a little-endian number each, written as three bytes."""
+    at = 0
+    for i in range(fours.size):
+        four = fours[i]
+        out[at] = np.uint8((four << np.uint32(2)) | ((four >> np.uint32(12)) & np.uint32(0x03)))
+        out[at + 1] = np.uint8(
+            ((four >> np.uint32(4)) & np.uint32(0xF0)) | ((four >> np.uint32(18)) & np.uint32(0x0F))
+        )
+        out[at + 2] = np.uint8(
+            ((four >> np.uint32(10)) & np.uint32(0xC0)) | (four >> np.uint32(24))
+        )
+        at += 3
 
 
 def decode_base64(text: bytes) -> bytes | None:
@@ -64,13 +70,17 @@ def decode_base64(text: bytes) -> bytes | None:
         tail = binascii.a2b_base64(text[-4:], strict_mode=True)
     except binascii.Error:
         return None
-    pairs = np.frombuffer(text, "<u2", len(text) // 2 - 2)
+    values = np.empty(len(text) - 4, np.uint8)
+    letter_values(np.frombuffer(text, np.uint8, values.size), values)
+    fours = values.view("<u4")
+    if all_bits(fours) & (_WRONG * 0x01010101):
+        return None
     # Decoded into what becomes the bytes itself: a copy of some megabytes takes as long.
     memory = io.BytesIO()
-    memory.seek(3 * (pairs.size // 2))
+    memory.seek(3 * fours.size)
     memory.write(tail)
     with memory.getbuffer() as view:
-        out = np.frombuffer(view, np.uint8, 3 * (pairs.size // 2))
-        wrong = decode_pairs(pairs, _TABLE, out) & _WRONG
-        del out
-    return None if wrong else memory.getvalue()
+        out = np.frombuffer(view, np.uint8, 3 * fours.size)
+        pack_values(fours, out)
+        del out  # it holds the view
+    return memory.getvalue()
