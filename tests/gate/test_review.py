@@ -17,8 +17,9 @@ from safehold.gate.apis import passing
 from safehold.gate.checking import RELEASED_SECONDS, GateDesk, Memories
 from safehold.gate.examining import Looked
 from safehold.gate.memory import Memory
-from safehold.gate.model import Account, Api, Generation, Stage
+from safehold.gate.model import Account, Api, GateRulesError, Generation, Stage
 from safehold.gate.parts import GateParts
+from safehold.gate.rules import terms
 from safehold.gate.sending import leaving
 from tests.gate.house import CLEAN, LISTED, Gate, Home, gate_before, home, picture
 from tests.gate.simple import Answering, Asked
@@ -50,7 +51,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
 
 
 @pytest.fixture(scope="module")
-def rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     folder: Path = tmp_path_factory.mktemp("rules")
     (folder / "terms").write_text(f"{TERM}\n")
     (folder / "models").write_text(f"{HASH}\nname: quindle mix\n")
@@ -58,7 +59,7 @@ def rules(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def images(shared: Home, rules: dict[str, str]) -> Iterator[tuple[Gate, FakeOpenAI]]:
+def images(shared: Home, rules: dict[str, Any]) -> Iterator[tuple[Gate, FakeOpenAI]]:
     def narrow(parts: GateParts) -> GateParts:
         return replace(parts, server=replace(parts.server, max_waiting=4))
 
@@ -73,7 +74,7 @@ def images(shared: Home, rules: dict[str, str]) -> Iterator[tuple[Gate, FakeOpen
 
 
 @pytest.fixture(scope="module")
-def webui(shared: Home, rules: dict[str, str]) -> Iterator[tuple[Gate, Telling]]:
+def webui(shared: Home, rules: dict[str, Any]) -> Iterator[tuple[Gate, Telling]]:
     fake = Telling()
     with (
         running(fake),
@@ -213,6 +214,14 @@ def test_tags_are_taken_out_in_time_that_grows_with_the_text() -> None:
     assert passing.without_tags("a teapot <lora:x:1>, fog") == "a teapot , fog"
     assert passing.without_tags("a < b > c") == ""
     assert passing.without_tags("x<a:" * 300_000) == ""
+
+
+@pytest.mark.parametrize(
+    "line", [f"{TERM} -harbour", f"{TERM} +quindle", f"{TERM} ~5quindle", f"{TERM} ~5"]
+)
+def test_an_operator_without_its_spaces_is_told(line: str) -> None:
+    with pytest.raises(GateRulesError):
+        list(terms.parse([line]))
 
 
 # Shares

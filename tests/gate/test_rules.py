@@ -128,10 +128,10 @@ def test_many_rules_and_long_texts_cost_their_length() -> None:
     asked = 0
 
     class Counted(Vocabulary):
-        def _walk(self, text: str) -> Any:
+        def _walk(self, *given: Any) -> Any:
             nonlocal asked
             asked += 1
-            return super()._walk(text)
+            return super()._walk(*given)
 
     many._vocabulary = Counted(f"zorb{n}x" for n in range(20_000))
     for text in ("a " * 5_000, "z0rb" * 2_000, "a.b." * 2_500, "z" * 10_000, "zorb1x " * 1_500):

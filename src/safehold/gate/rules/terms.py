@@ -215,6 +215,8 @@ def _rule(line: str) -> Rule | None:
         else:
             if phrases and not inside:
                 return None  # words after a bracket, without an operator
+            if word[0] in "+-~" and (words or clauses):
+                return None  # an operator without its spaces would stand for a word
             words.append(word)
     return Rule(tuple(clauses)) if end_clause() else None
 

@@ -65,6 +65,7 @@ class Vocabulary:
         """Where words stand in a text."""
         folded = fold(text)
         spans: dict[str, list[Span]] = defaultdict(list)
+        known: dict[str, list[str]] = {}
         place = 0
         letters: list[str] = []
         for token in folded.split():
@@ -75,23 +76,40 @@ class Vocabulary:
                 continue
             self._runs(letters, place, spans)
             letters.clear()
-            place += self._token(token, core, place, spans)
+            place += self._token((token, core), place, spans, known)
         self._runs(letters, place, spans)
         joined = "".join(folded.split()) if any(map(is_spaceless, folded)) else ""
         return Found(spans, joined)
 
-    def _token(self, token: str, core: str, place: int, spans: dict[str, list[Span]]) -> int:
-        """Look for words in a token; how many places it has."""
+    def _token(
+        self,
+        given: tuple[str, str],
+        place: int,
+        spans: dict[str, list[Span]],
+        known: dict[str, list[str]],
+    ) -> int:
+        """Look for words in a token, given with its core; how many places it has.
+
+        `known` has the words of what was looked at before: texts repeat themselves.
+        """
+        token, core = given
         parts = _PART.findall(token)
         for at in range(len(parts)):
             joined = ""
             for end in range(at, min(len(parts), at + MAX_JOINED)):
                 joined += parts[end]
-                self._note(joined, (place + at, place + end + 1), spans)
+                words = known.get(joined)
+                if words is None:
+                    words = known[joined] = self._words(joined)
+                for word in words:
+                    _add(spans[word], (place + at, place + end + 1))
+                if len(joined) > _LONGEST_UNITS:
+                    break  # no word is as long
         self._letters([p if len(p) == 1 else "\n" for p in parts], place, spans)
         places = max(1, len(parts))
         if len(parts) != 1 or core != parts[0]:
-            self._note(core, (place, place + places), spans)
+            for word in self._words(core):
+                _add(spans[word], (place, place + places))
         return places
 
     def _runs(self, letters: list[str], end: int, spans: dict[str, list[Span]]) -> None:
@@ -99,26 +117,34 @@ class Vocabulary:
 
     def _letters(self, letters: list[str], place: int, spans: dict[str, list[Span]]) -> None:
         """Look for words in letters that stand alone, each at its own place."""
+        text = "".join(letters)
+        runs = _runs_of(text)
         for start in range(len(letters)):
-            for length, words in self._walk("".join(letters[start : start + _LONGEST_UNITS])):
+            for end, words in self._walk(text, start, runs):
                 for word in words:
-                    _add(spans[word], (place + start, place + start + length))
+                    _add(spans[word], (place + start, place + end))
 
-    def _note(self, candidate: str, span: Span, spans: dict[str, list[Span]]) -> None:
-        for length, words in self._walk(candidate[: _LONGEST_UNITS + 1]):
-            for word in words:
-                if word.endswith("*") or length == len(candidate):
-                    _add(spans[word], span)
+    def _words(self, candidate: str) -> list[str]:
+        """The words that a text is, and those that stand for all with its beginning."""
+        text = candidate[: _LONGEST_UNITS + 1]
+        return [
+            word
+            for end, words in self._walk(text, 0, _runs_of(text))
+            for word in words
+            if word.endswith("*") or end == len(candidate)
+        ]
 
-    def _walk(self, text: str) -> Iterator[tuple[int, list[str]]]:
-        """Words that a text begins with, in all readings: (characters read, words)."""
+    def _walk(self, text: str, start: int, runs: Sequence[int]) -> Iterator[tuple[int, list[str]]]:
+        """Words that stand in a text from `start` on, in all readings: (their end, words).
+
+        `runs`: see `_runs_of`.
+        """
         states: list[_Node] = [self._root]
-        at = 0
-        while at < len(text) and states:
+        at = start
+        last = min(len(text), start + _LONGEST_UNITS + 1)
+        while at < last and states:
             char = text[at]
-            run = 1
-            while at + run < len(text) and text[at + run] == char:
-                run += 1
+            run = runs[at]
             times: tuple[int, ...] = (1, 2)
             if run < 3:
                 run, times = 1, (1,)
@@ -136,6 +162,15 @@ class Vocabulary:
             words = [w for node in states for kind in (_WHOLE, _PREFIX) for w in node.get(kind, ())]
             if words:
                 yield at, words
+
+
+def _runs_of(text: str) -> list[int]:
+    """Of each place how often its character stands in a row from there on."""
+    runs = [1] * len(text)
+    for at in range(len(text) - 2, -1, -1):
+        if text[at] == text[at + 1]:
+            runs[at] = runs[at + 1] + 1
+    return runs
 
 
 def _add(spans: list[Span], span: Span) -> None:
