@@ -1,4 +1,4 @@
-"""Sockets through a gate: a client that takes messages, and a bare one that records all bytes."""
+"""Bare sockets to a gate: whatever comes is kept as it stood on the wire."""
 
 from __future__ import annotations
 
@@ -6,79 +6,100 @@ import base64
 import json
 import os
 import socket
-import threading
+import struct
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-
-from websockets.sync.client import ClientConnection, connect
 
 from tests.gate.house import Gate
 
 
-@contextmanager
-def talking(
-    gate: Gate, path: str, headers: Mapping[str, str] | None = None, **more: Any
-) -> Iterator[ClientConnection]:
-    """A socket to a gate."""
-    given: dict[str, Any] = {"proxy": None, "compression": None, "close_timeout": 2, **more}
-    url = f"ws://127.0.0.1:{gate.port}{path}"
-    with connect(url, additional_headers=dict(headers or {}), **given) as connection:
-        yield connection
-
-
-class Recorder:
-    """A bare socket: everything that came is in `wire`."""
+class Wire:
+    """An open socket (RFC 6455) that keeps every byte it was sent."""
 
     def __init__(self, connection: socket.socket) -> None:
         self._connection = connection
-        self.wire = b""
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
+        self.bytes = bytearray()
+        self._at = 0
+        self.code: int | None = None
+        self.frames: list[str | bytes] = []
 
-    def _read(self) -> None:
+    def say(self, text: str) -> None:
+        """Send a text."""
+        data = text.encode()
+        mask = os.urandom(4)
+        size = len(data)
+        head = bytes([0x81, 0x80 | size]) if size < 126 else struct.pack(">BBH", 0x81, 254, size)
+        masked = bytes(sign ^ mask[at % 4] for at, sign in enumerate(data))
+        self._connection.sendall(head + mask + masked)
+
+    def read(self, seconds: float = 0.2) -> bool:
+        """Take what comes; False once the other side has ended."""
+        self._connection.settimeout(seconds)
         try:
-            while piece := self._connection.recv(1 << 16):
-                self.wire += piece
-        except OSError:
-            return
+            found = self._connection.recv(1 << 16)
+        except TimeoutError:
+            return True
+        self.bytes += found
+        self._parse()
+        return bool(found)
 
-    def say(self, value: Any) -> None:
-        """Send a short text frame."""
-        text = json.dumps(value).encode()
-        assert len(text) < 126
-        self._connection.sendall(bytes((0x81, 0x80 | len(text))) + bytes(4) + text)
+    def _parse(self) -> None:
+        if not self._at:
+            end = self.bytes.find(b"\r\n\r\n")
+            if end < 0:
+                return
+            self._at = end + 4
+        while len(self.bytes) >= self._at + 2:
+            kind, size = self.bytes[self._at] & 15, self.bytes[self._at + 1] & 127
+            start = self._at + 2
+            if size >= 126:
+                wide = 2 if size == 126 else 8
+                size = int.from_bytes(self.bytes[start : start + wide], "big")
+                start += wide
+            if len(self.bytes) < start + size:
+                return
+            data = bytes(self.bytes[start : start + size])
+            self._at = start + size
+            if kind == 8:
+                self.code = int.from_bytes(data[:2], "big")
+            elif kind in (1, 2):
+                self.frames.append(data.decode() if kind == 1 else data)
 
-    def wait(self, true: Callable[[bytes], Any], seconds: float = 20.0) -> bytes:
-        """Wait until something is true of the bytes."""
-        until = time.monotonic() + seconds
-        while not true(self.wire):
-            assert time.monotonic() < until, self.wire[-500:]
-            time.sleep(0.01)
-        return self.wire
+    @property
+    def status(self) -> int:
+        return int(bytes(self.bytes).split(b" ", 2)[1])
 
-    def close(self) -> None:
-        self._connection.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
-        self._connection.close()
+    def documents(self) -> list[Any]:
+        """All texts that are JSON."""
+        return [json.loads(one) for one in self.frames if isinstance(one, str) and one[:1] == "{"]
+
+    def until(self, true: Callable[[], Any], seconds: float = 15.0) -> Any:
+        """Take what comes until something is true."""
+        end = time.monotonic() + seconds
+        while not (value := true()):
+            assert time.monotonic() < end, self.frames
+            self.read(0.05)
+        return value
 
 
 @contextmanager
-def recorded(gate: Gate, path: str, headers: Mapping[str, str] | None = None) -> Iterator[Recorder]:
-    """A bare socket to a gate (RFC 6455, section 4.1)."""
+def opened(gate: Gate, path: str, who: str, **headers: str) -> Iterator[Wire]:
+    """A socket to a gate."""
     key = base64.b64encode(os.urandom(16)).decode()
     lines = [
-        *(f"GET {path} HTTP/1.1", "Host: gate", "Upgrade: websocket", "Connection: Upgrade"),
-        *(f"Sec-WebSocket-Key: {key}", "Sec-WebSocket-Version: 13"),
-        "Sec-WebSocket-Extensions: permessage-deflate",
-        *(f"{name}: {value}" for name, value in (headers or {}).items()),
+        f"GET {path} HTTP/1.1",
+        f"Host: 127.0.0.1:{gate.port}",
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        f"Sec-WebSocket-Key: {key}",
+        "Sec-WebSocket-Version: 13",
+        f"X-Who: {who}",
+        *(f"{name.replace('_', '-')}: {value}" for name, value in headers.items()),
     ]
     with gate.raw() as connection:
-        connection.settimeout(30)
-        connection.sendall("\r\n".join([*lines, "", ""]).encode())
-        recorder = Recorder(connection)
-        try:
-            yield recorder
-        finally:
-            recorder.close()
+        connection.sendall(("\r\n".join(lines) + "\r\n\r\n").encode())
+        wire = Wire(connection)
+        wire.until(lambda: b"\r\n\r\n" in wire.bytes)
+        yield wire

@@ -142,7 +142,7 @@ class _Reading:
 
     def __init__(self, nodes: Mapping[str, Any]) -> None:
         self._nodes = nodes
-        self._said: list[tuple[str, str]] = []
+        self._said: list[tuple[str, str, str]] = []
         self._uses: dict[str, list[tuple[str, str]]] = {}
         self.models: list[ModelName] = []
         self.files: list[File] = []
@@ -194,7 +194,7 @@ class _Reading:
         elif _is_file(node[1], name, text):
             self.files.append(file_of(text))
         elif text.strip():
-            self._said.append((node[0], text))
+            self._said.append((node[0], name, text))
             if graphs.is_model(text):
                 self.models.append(ModelName(text))
             self.models += [ModelName(one) for one in graphs.models_in(text)]
@@ -203,7 +203,8 @@ class _Reading:
         """What is asked for, and what is asked to be left out."""
         texts: dict[str, None] = {}
         negatives: dict[str, None] = {}
-        for node, text in self._said:
+        # What is most likely a prompt stands first, before the names of samplers and the like.
+        for node, _, text in sorted(self._said, key=lambda one: one[1] not in _TEXT_FIELDS):
             negative = graphs.is_negative(node, self._uses, self._leaves_out)
             (negatives if negative else texts)[text] = None
         return tuple(texts), tuple(negatives)
