@@ -108,8 +108,9 @@ def send_hello(channel: socket.socket, body: bytes) -> None:
     """Send the options, which may be longer than a packet, in a file in memory."""
     content = os.memfd_create("options", os.MFD_CLOEXEC)
     try:
-        with open(content, "wb", closefd=False) as file:
-            file.write(body)
+        left = memoryview(body)
+        while left:
+            left = left[os.write(content, left) :]
         send_packet(channel, HELLO, descriptors=(content,))
     finally:
         os.close(content)
