@@ -37,6 +37,11 @@ _TEXT_FIELDS: Final = frozenset(
     {"text", "text_g", "text_l", "clip_l", "clip_g", "t5xxl", "prompt", "positive", "negative"}
 )
 _FILE_FIELDS: Final = frozenset({"image", "images", "mask", "video", "audio", "file", "latent"})
+_LOADERS: Final = frozenset(
+    {
+        *("LoadImage", "LoadImageMask", "LoadImageOutput", "LoadLatent", "LoadVideo", "LoadAudio"),
+    }
+)
 _MODEL_FIELD: Final = re.compile(
     r"(?:ckpt|checkpoint|unet|lora|vae|clip|control_?net|diffusion_model|hypernetwork|gligen"
     r"|style_model|upscale_model|ipadapter|embedding)(?:_?(?:name|file|path|\d+))*\Z",
@@ -168,6 +173,8 @@ class _Reading:
             self._text(node, name, value)
         elif isinstance(value, list):
             if self._is_link(value):
+                if node[1] in _LOADERS and name in _FILE_FIELDS:
+                    raise BadCallError  # what is made elsewhere in the graph names no file here
                 self._uses.setdefault(value[0], []).append((node[0], name))
                 return
             for item in value:
@@ -217,7 +224,7 @@ class _Reading:
 
 
 def _is_file(kind: str, name: str, text: str) -> bool:
-    if len(text) > 2 * MAX_NAME or "\n" in text:
+    if len(text) > 2 * MAX_NAME or "\n" in text.strip():
         return False
     if name in _FILE_FIELDS and kind.lower().startswith("load"):
         return True

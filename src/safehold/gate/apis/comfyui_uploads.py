@@ -70,7 +70,11 @@ def _place(picture: Part, fields: dict[str, str]) -> File:
     kind = fields.get("type") or "input"
     if kind not in _KINDS or "/" in picture.filename or "\\" in picture.filename:
         raise BadCallError
-    return graphs.file_of(picture.filename, kind, fields.get("subfolder", "").strip("/"))
+    file = graphs.file_of(picture.filename, kind, fields.get("subfolder", "").strip("/"))
+    if file.name != picture.filename:
+        # `a.png [output]` names a file of another folder.
+        raise BadCallError
+    return file
 
 
 def _original(parts: dict[str, Part], request: GateRequest, jobs: Jobs) -> Part:

@@ -15,7 +15,9 @@ Uses = Mapping[str, Sequence[tuple[str, str]]]
 _ADDRESS: Final = re.compile(
     r"\s*[A-Za-z][A-Za-z0-9+.-]{0,31}://|\s*(?:data|file|blob):(?!\s)", re.I
 )
-_ABSOLUTE: Final = re.compile(r"\s*(?:/[^\s/]+/|~/|[A-Za-z]:[\\/]|\\\\)|\s*/\S+\s*\Z")
+_ABSOLUTE: Final = re.compile(
+    r"\s*(?:/[^\s/]+/|~(?:[A-Za-z_][^\s/]*)?/|[A-Za-z]:[\\/]|\\\\)|\s*/\S+\s*\Z"
+)
 _CLIMBING: Final = re.compile(r"(?:^|[/\\])\.\.(?:[/\\]|$)")
 _MODEL: Final = re.compile(r"\.(?:safetensors|sft|ckpt|pt2?|pth|bin|gguf|onnx|engine)\s*\Z", re.I)
 _NETWORK: Final = re.compile(r"<\s*(?:lora|lyco|locon|hypernet)\s*:([^:<>]{1,300})", re.IGNORECASE)
@@ -23,18 +25,30 @@ _EMBEDDING: Final = re.compile(r"\bembedding:([\w./\\-]{1,200})", re.IGNORECASE)
 _KINDS: Final = re.compile(
     r"url|http|download|fetch|scrape|webhook|civitai|from_?(?:path|file)|video_?path|images_?path"
     r"|load_?path|(?:load|read|from|batch).*(?:folder|dir(?:ector(?:y|ies))?)(?:node|$|[_ (])"
+    r"|load[ _]?image[ _]?batch|image[ _]load$|run[ _]?script"
+    r"|(?:read|load|open|write|save|append)[ _]?(?:text|txt|json|csv)?[ _]?file"
+    r"|file[ _]?(?:read|writ)"
     r"|python|javascript|(?<!ri)eval|exec(?!ution)|subprocess|shell|telegram|discord|smtp|e_?mail"
     r"|(?:^|[^a-z])ftp|(?:^|[^a-z])s3(?:$|[^a-z])|s3$|dropbox|googledrive|google_drive",
     re.IGNORECASE,
 )
 _LARGEST_WEIGHT: Final = 10_000.0
+_LONGEST_PLACE: Final = 4_096
+_QUOTES: Final = " \t\"'`"
 
 
 def leads_elsewhere(text: str) -> bool:
-    """Whether a text is an address, or a path that is not within the server's own folders."""
-    if "\n" in text or len(text) > 4_096:
-        text = text[:256]
-    return bool(_ADDRESS.match(text) or _ABSOLUTE.match(text) or _CLIMBING.search(text))
+    """Whether a text is an address, or a path that is not within the server's own folders.
+
+    Of a text of several lines each is one, for there are nodes that take lists of them; so is what
+    stands between quotation marks.
+    """
+    return any(_leads_elsewhere(line) for line in text.splitlines())
+
+
+def _leads_elsewhere(line: str) -> bool:
+    line = line[:_LONGEST_PLACE].strip(_QUOTES)
+    return bool(_ADDRESS.match(line) or _ABSOLUTE.match(line) or _CLIMBING.search(line))
 
 
 def check_place(text: str) -> None:
