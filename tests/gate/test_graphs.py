@@ -32,7 +32,7 @@ LIMITS = Limits()
         ("/srv/a.png", True),
         ("/srv/my pictures/a.png", True),
         ("~/a.png", True),
-        ("C:\\a.png", True),
+        ("c:\\a.png", True),
         ("\\\\host\\a", True),
         ("a/../../b", True),
         ("..\\b", True),
