@@ -37,7 +37,12 @@ def leaving(headers: Headers, content_type: bytes, length: int | None) -> list[t
     named = set()
     for name, value in headers:
         # Once each: of many short values a long one could be put together.
-        if name in LEAVING and name not in named and len(value) <= MAX_VALUE and _VALUE.fullmatch(value):
+        if (
+            name in LEAVING
+            and name not in named
+            and len(value) <= MAX_VALUE
+            and _VALUE.fullmatch(value)
+        ):
             named.add(name)
             out.append((name, value))
     if b"cache-control" not in named or content_type.startswith(b"image/"):
