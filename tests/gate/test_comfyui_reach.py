@@ -42,7 +42,7 @@ def read(kind: str, **inputs: Any) -> comfyui_graphs.Prompt:
     "text",
     [
         *("https://a.example/a.png", "FILE:///srv/a", "file:a", "data:,a", "  ftp://a", "//a.b/c"),
-        *("/etc", "/srv/a.png", "~/a", "~root/a", "C:\\a", "C:/a", "\\\\srv\\a", "../a", "a/../b"),
+        *("/etc", "/srv/a.png", "~/a", "~root/a", "c:\\a", "C:/a", "\\\\srv\\a", "../a", "a/../b"),
         *("a\\..\\b", '"/srv/a.png"', "'https://a.example/'", " `/srv/a.png`"),
         *("one.png\n/srv/two.png", "hello\r\nhttps://a.example/a.png", "x" * 9_000 + "\n/etc"),
     ],
@@ -129,7 +129,7 @@ def uploading(name: str, **fields: str) -> comfyui_uploads.Uploading:
     [
         *(("../a.png", {}), ("b/a.png", {}), ("b\\a.png", {}), ("a.png [output]", {}), ("", {})),
         *(("a.png [input]", {}), ("..", {}), ("a:b.png", {}), ("a.png", {"type": "output"})),
-        *(("a.png", {"subfolder": "../.."}), ("a.png", {"subfolder": "C:\\a"})),
+        *(("a.png", {"subfolder": "../.."}), ("a.png", {"subfolder": "c:\\a"})),
     ],
 )
 def test_uploads_lead_nowhere_else(name: str, fields: dict[str, str]) -> None:
