@@ -111,6 +111,8 @@ def recorded(gate: Gate, path: str, headers: Mapping[str, str] | None = None) ->
         connection.settimeout(30)
         connection.sendall("\r\n".join([*lines, "", ""]).encode())
         recorder = Recorder(connection)
+        # No frame may go out before the answer came (section 4.1).
+        recorder.wait(lambda wire: b"\r\n\r\n" in wire)
         try:
             yield recorder
         finally:
