@@ -116,7 +116,7 @@ async def test_a_dripping_answer_is_a_time_out() -> None:
     with listening(Receiver(always(200, b'{"score": 0.5}'), drip=0.1)) as receiver:
         started = time.monotonic()
         (score,) = await ask([plain(receiver, timeout_seconds=0.3)], Reading().item(), receiver)
-        assert time.monotonic() - started < 1.5
+        assert time.monotonic() - started < 4
     assert (score.value, score.code) == (None, ScoreCode.TIMEOUT)
 
 

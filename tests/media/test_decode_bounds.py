@@ -152,10 +152,10 @@ def test_metadata_of_png_is_never_inflated(kind: bytes, cheap: None) -> None:
     lead = {b"zTXt": b"k\0\0", b"iTXt": b"k\0\1\0\0\0", b"iCCP": b"k\0\0"}[kind]
     data = case("png rgb").data
     bombs = chunk(kind, lead + _bomb(400)) * (1 if kind == b"iCCP" else 8)
-    started = time.perf_counter()
+    started = time.process_time()
     picture = open_picture(data[:33] + bombs + data[33:], MediaLimits())
     (frame,) = picture.frames()
-    assert time.perf_counter() - started < 0.3  # 400 MiB take longer to inflate
+    assert time.process_time() - started < 0.3  # 400 MiB take longer to inflate
     assert np.array_equal(frame.pixels, rgb())
     assert not picture.damaged
 
@@ -190,9 +190,9 @@ def test_png_data_beyond_its_rows_is_not_inflated(cheap: None) -> None:
     data = png(30, 20, (8, 2), rows)
     start = data.index(b"IDAT") - 4
     data = data[:start] + chunk(b"IDAT", body + deflate.flush()) + chunk(b"IEND", b"")
-    started = time.perf_counter()
+    started = time.process_time()
     (frame,) = open_picture(data, MediaLimits()).frames()
-    assert time.perf_counter() - started < 0.3
+    assert time.process_time() - started < 0.3
     assert frame.pixels.shape == (20, 30, 3)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import logging
+import threading
 import time
 from pathlib import Path
 
@@ -236,7 +237,7 @@ def test_a_dripping_answer_meets_the_deadline() -> None:
         started = time.monotonic()
         with pytest.raises(OutboundTimeoutError):
             send_once(Call(receiver.url()), receiver.options(timeout_seconds=0.5))
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
 
 
 @pytest.mark.parametrize(
@@ -301,19 +302,20 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
 
 @pytest.mark.anyio
 async def test_connections_are_kept_and_calls_run_side_by_side() -> None:
+    together = threading.Barrier(8)
+
     def slow(request: Received) -> bytes:
-        time.sleep(0.4)
+        if request.body != b"alone":
+            together.wait(20)  # Passed by nobody before all are here.
         return http(200, request.body)
 
     with listening(Receiver(slow)) as receiver:
         async with Outbound(receiver.options()) as outbound:
-            started = time.monotonic()
             calls = [Call(receiver.url(), body=b"%d" % i) for i in range(8)]
             replies = await asyncio.gather(*(outbound.send(call) for call in calls))
-            assert time.monotonic() - started < 2.5
             assert [reply.body for reply in replies] == [b"%d" % i for i in range(8)]
             before = receiver.connections
-            await outbound.send(calls[0])
+            await outbound.send(Call(receiver.url(), body=b"alone"))
             assert receiver.connections == before
 
 
@@ -321,12 +323,12 @@ async def test_connections_are_kept_and_calls_run_side_by_side() -> None:
 async def test_a_name_server_that_does_not_answer_meets_the_deadline(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(resolve, "_look_up", lambda host, port: time.sleep(2))
+    monkeypatch.setattr(resolve, "_look_up", lambda host, port: time.sleep(4))
     async with Outbound(OutboundOptions(timeout_seconds=0.2)) as outbound:
         started = time.monotonic()
         with pytest.raises(OutboundTimeoutError):
             await outbound.send(Call("https://example.org/"))
-        assert time.monotonic() - started < 1.8
+        assert time.monotonic() - started < 3.5
 
 
 def test_neither_log_nor_message_has_the_address(caplog: pytest.LogCaptureFixture) -> None:

