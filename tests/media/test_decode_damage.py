@@ -224,6 +224,22 @@ def test_bitmap_without_the_padding_of_its_last_row_is_whole() -> None:
     assert np.array_equal(whole(data[:-1]), rgb())
 
 
+def test_a_jpeg_of_which_no_row_was_reached_shows_nothing_of_what_memory_held() -> None:
+    """The decoder warns, then gives up before the first row, and its caller is told the first."""
+    picture = Image.fromarray(noise(1, 640, 480))
+    data = bytearray(saved(picture, "JPEG", progressive=True))
+    second = data.index(b"\xff\xda", data.index(b"\xff\xda") + 2)
+    data[second + 6] = 0xDD  # tables that are not there
+    data[second:second] = b"zz"  # what is warned of
+    left = noise(2, 640, 480)
+    for _ in range(3):
+        del left  # what the decoder's memory may hold
+        with pytest.raises(DecodeError) as caught:
+            read(bytes(data))
+        assert caught.value.fault is Fault.DECODE_FAILED
+        left = noise(2, 640, 480)
+
+
 def test_jpeg_with_stray_bytes_after_its_start_mark_is_read_and_damaged() -> None:
     data = case("jpeg 444").data
     (frame,), damaged = read(data[:2] + b"\0\1" + data[2:])

@@ -28,6 +28,7 @@ _TARGETS: Final = {
     "CMYK": "CMYK",
     "YCCK": "CMYK",
 }
+_CHANNELS: Final = {"GRAY": 1, "RGB": 3, "CMYK": 4}
 
 
 class JpegDecoder:
@@ -65,7 +66,7 @@ class JpegDecoder:
             try:
                 return _frame(index, simplejpeg.decode_jpeg(data, target, fastupsample=simple))
             except ValueError:
-                frame = _decode_leniently(index, data, target)
+                frame = _decode_leniently(index, data, target, (width, height))
             if frame is not None:
                 self.damaged = True
                 if is_flat(frame):
@@ -89,9 +90,14 @@ def _header(data: bytes, limits: MediaLimits) -> tuple[int, int, str]:
     return width, height, space
 
 
-def _decode_leniently(index: int, data: bytes, target: str) -> Frame | None:
+def _decode_leniently(index: int, data: bytes, target: str, size: tuple[int, int]) -> Frame | None:
+    """What can be read; the rest is black. None where simplejpeg refuses."""
+    width, height = size
+    # Without a buffer of ours, rows that are not reached would be whatever memory held before:
+    # pixels of another file, which could match.
+    samples = np.zeros((height, width, _CHANNELS[target]), np.uint8)
     try:
-        return _frame(index, simplejpeg.decode_jpeg(data, target, strict=False))
+        return _frame(index, simplejpeg.decode_jpeg(data, target, strict=False, buffer=samples))
     except ValueError:
         return None
 

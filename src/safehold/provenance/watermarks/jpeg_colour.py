@@ -111,8 +111,10 @@ def _decode_top(data: Buffer, max_pixels: int) -> NDArray[np.uint8] | None:
                 break
     else:
         return None
+    # Rows that are not reached are black, and not what memory held before.
+    pixels = np.zeros((rows, width, 3), np.uint8)
     try:
-        pixels: NDArray[np.uint8] = simplejpeg.decode_jpeg(bytes(shorter), "RGB", strict=False)
+        simplejpeg.decode_jpeg(bytes(shorter), "RGB", strict=False, buffer=pixels)
     except ValueError:
         return None
     return pixels
