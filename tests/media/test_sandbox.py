@@ -33,7 +33,7 @@ MIB = 1024 * 1024
 LARGE = READ_WHOLE + MIB
 """A file that is mapped."""
 HERE = str(Path(__file__).parent)
-LIMITS = MediaLimits(max_bytes=8 * MIB, max_seconds=1.0, max_memory_bytes=128 * MIB)
+LIMITS = MediaLimits(max_bytes=8 * MIB, max_seconds=2.0, max_memory_bytes=128 * MIB)
 
 
 def options(**changes: Any) -> SandboxOptions:
