@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -74,6 +75,13 @@ def test_nothing_is_said_of_a_file_without_claims(safehold: Command, tmp_path: P
     broken.write_bytes(b"\x89PNG\r\n\x1a\n" + b"\0" * 40)
     assert safehold("inspect", broken).code == 2
     assert safehold("inspect", tmp_path / "none.png").code == 64
+
+
+def test_what_is_no_file_is_not_read(safehold: Command, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    for path in (tmp_path, tmp_path / "pipe", tmp_path / "nothing"):
+        done = safehold("inspect", path)
+        assert (done.code, done.out) == (64, ""), path.name
 
 
 def test_a_trust_list_of_the_operator(safehold: Command, tmp_path: Path) -> None:

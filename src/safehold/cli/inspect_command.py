@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -58,6 +59,8 @@ def inspect(
     except OSError:
         raise UsageError("The file cannot be opened.") from None
     try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError("That is no file: folders, pipes and devices are not read.")
         with open_runtime(context, home, 1) as runtime:
             pool = runtime.workers
             ticket = pool.submit(descriptor, runtime.examine_options.as_request())
