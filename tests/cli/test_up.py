@@ -38,7 +38,7 @@ def run(environment: dict[str, str], *command: str) -> subprocess.CompletedProce
 def safehold(environment: dict[str, str], *arguments: str) -> str:
     command = [sys.executable, "-m", "safehold", *arguments]
     done = run(environment, *command)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
 
