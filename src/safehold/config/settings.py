@@ -3,7 +3,7 @@
 A setting comes, first found first taken, from the command line, from an environment variable
 (`SAFEHOLD_` and the name; two underscores go down a level: `SAFEHOLD_MEDIA__MAX_PIXELS`; several
 words stand between commas), from `config.toml` in the home, or is the default that stands in each
-options class. Tables of a name's own choosing (`surfaces`, `classifiers`) come from the file, or
+options class. Tables of a name's own choosing (`surfaces`, `exchanges` and so on) come from the file, or
 whole as JSON from one variable.
 """
 
@@ -39,6 +39,9 @@ from safehold.errors import UsageError
 from safehold.hashing.borders import BorderOptions
 from safehold.intake.model import IntakeOptions
 from safehold.ledger.model import LedgerOptions
+from safehold.lists.exchanges.model import ExchangeOptions
+from safehold.lists.growth import GrowthOptions
+from safehold.lists.trust.model import FloodOptions, ListOptions
 from safehold.matching.match import MatchOptions
 from safehold.media.limits import ArchiveLimits, MediaLimits
 from safehold.outbound.model import OutboundOptions
@@ -46,8 +49,10 @@ from safehold.outbox.alarms import AlarmOptions
 from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.provenance.model import ProvenanceOptions
+from safehold.remote.model import MatcherOptions
 from safehold.reporting.options import CybertipOptions, ReporterOptions, ReportingOptions
 from safehold.retention.options import RetentionOptions
+from safehold.retro.model import RetroOptions
 from safehold.transparency.options import TransparencyOptions
 
 PREFIX = "SAFEHOLD_"
@@ -79,9 +84,18 @@ GROUPS = (
     "gate",
     "repeats",
     "ledger",
+    "growth",
+    "flood",
+    "retro",
 )
 """Settings that are options classes of the packages."""
-TABLES: Mapping[str, type] = {"surfaces": SurfaceOptions, "classifiers": ClassifierOptions}
+TABLES: Mapping[str, type] = {
+    "surfaces": SurfaceOptions,
+    "classifiers": ClassifierOptions,
+    "lists": ListOptions,
+    "exchanges": ExchangeOptions,
+    "matchers": MatcherOptions,
+}
 """Settings that are tables of options by name."""
 OTHER_VARIABLES = frozenset({PREFIX + "DEBUG"})
 """Variables with our prefix that are no settings."""
@@ -162,10 +176,19 @@ class Settings(BaseSettings):
     gate: GateOptions = GateOptions()
     repeats: RepeatOptions = RepeatOptions()
     ledger: LedgerOptions = LedgerOptions()
+    growth: GrowthOptions = GrowthOptions()
+    flood: FloodOptions = FloodOptions()
+    retro: RetroOptions = RetroOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
     classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)
     """Classifiers of the operator's, by name."""
+    lists: Mapping[str, ListOptions] = Field(default_factory=dict)
+    """Settings of single lists, by name."""
+    exchanges: Mapping[str, ExchangeOptions] = Field(default_factory=dict)
+    """Exchanges from which lists come, by name."""
+    matchers: Mapping[str, MatcherOptions] = Field(default_factory=dict)
+    """Remote matchers that surfaces may name, by name."""
 
     @classmethod
     def settings_customise_sources(

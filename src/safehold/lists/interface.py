@@ -17,6 +17,16 @@ Rules that every store obeys (the conformance suite in `tests/storage` proves th
    quarantined ones stay what they are, for the same reason.
 5. **The version** rises by exactly one in a step that changed something, and not otherwise. It
    never falls, and goes on where it was when a removed list is made anew.
+6. **Times of the source**: where both the row and the entry have one (`EntryDraft.source_at`), an
+   older row changes nothing (it counts as unchanged), and of equal times a withdrawal stands
+   against anything else. What a row without a time says stands as before, and leaves the
+   entry's time as it is.
+7. **A replacing import that withdraws more than `max_withdrawn_share`** of the active entries
+   changes nothing and raises `ListShrankError`.
+8. **A step of a synchronisation** (`ImportPlan.sync`) is written in the same transaction as the
+   rows, and only if the state has still the number that the step started from; else nothing is
+   written and `SyncOvertakenError` is raised: another process did this step.
+9. **What changed** since a version can be read (`changes`), as long as it is not too much.
 """
 
 from __future__ import annotations
@@ -29,6 +39,7 @@ from typing import Protocol
 
 from safehold.ids import EntryId, ListName
 from safehold.lists.model import Entry, EntryDraft, EntryState, ListInfo, Tier
+from safehold.lists.sync.model import SyncState
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +51,19 @@ class ImportPlan:
         tier: the list's tier from now on; None keeps it (a new list is `suspected`).
         source: where the rows come from; kept from the list's first import.
         replace: whether active entries that were not staged become withdrawn.
+        max_withdrawn_share: largest share of the active entries that a replacing import may
+            withdraw, 0 to 1; above it nothing changes (rule 7). 1 for no bound. Lists of fewer
+            than 20 active entries are not bound.
+        sync: the state of the list's synchronisation after this step, whose number is one more
+            than that of the state from which the step started; None where it is none.
     """
 
     at: dt.datetime
     tier: Tier | None = None
     source: str = "file"
     replace: bool = False
+    max_withdrawn_share: float = 1.0
+    sync: SyncState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,8 +111,52 @@ class ListReading:
     entries: Iterator[Entry]
 
 
+@dataclass(frozen=True, slots=True)
+class ListChanges:
+    """What became of a list since one of its versions.
+
+    Attributes:
+        info: the list at the moment of reading.
+        since: the version from which the changes start; what has changed after it is here.
+        entries: every entry that changed since, once, as it now stands, in whatever state,
+            ordered by entry id (by code points).
+    """
+
+    info: ListInfo
+    since: int
+    entries: tuple[Entry, ...]
+
+
 class ListStore(Protocol):
     """Where lists and their entries are kept."""
+
+    def changes(self, name: ListName, since: int, most: int) -> ListChanges | None:
+        """What changed after version `since`, read at one moment.
+
+        None where it is more than `most` entries, or is not known any more (a bulk import keeps
+        no record of single changes, and compaction forgets them): then the whole list is to be
+        read. A change of the tier alone gives no entries.
+
+        Raises:
+            UnknownListError: there is none of that name.
+        """
+        ...
+
+    def forget_changes(self, name: ListName, before: int) -> None:
+        """Forget the record of changes up to and including a version (compaction).
+
+        Raises:
+            UnknownListError: there is none of that name.
+        """
+        ...
+
+    def confirm(self, name: ListName, at: dt.datetime) -> None:
+        """The source has confirmed that the list is current (`ListInfo.checked`). No new version.
+
+        Raises:
+            UnknownListError: there is none of that name.
+        """
+        ...
 
     def lists(self) -> tuple[ListInfo, ...]:
         """All lists, by name."""

@@ -90,7 +90,8 @@ class EntryDraft(NamedTuple):
     """What one row of a list file says about an entry, on its way into a store.
 
     A tuple, so that millions of them can be made and bound to a statement cheaply. None means
-    that the row does not say; see `safehold.lists.interface` for what then holds.
+    that the row does not say; see `safehold.lists.interface` for what then holds. `source_at` is
+    when the source said it; an older word never stands against a younger one (rule 6 there).
     """
 
     entry_id: EntryId
@@ -101,6 +102,7 @@ class EntryDraft(NamedTuple):
     sha256: bytes | None = None
     pdq: bytes | None = None
     pdq_quality: int | None = None
+    source_at: dt.datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +120,8 @@ class ListInfo:
         counts: active entries that have a digest of each signal type.
         active: how many entries are active.
         other: how many are withdrawn, negative or quarantined.
+        checked: when its source last confirmed that it is current, though nothing may have
+            changed; None where no source was asked.
     """
 
     name: ListName
@@ -129,6 +133,12 @@ class ListInfo:
     counts: Mapping[SignalType, int]
     active: int
     other: int
+    checked: dt.datetime | None = None
+
+    @property
+    def confirmed(self) -> dt.datetime:
+        """When the list was last changed or confirmed to be current: by this it is stale."""
+        return self.updated if self.checked is None else max(self.updated, self.checked)
 
 
 class ListNameError(UsageError):

@@ -139,6 +139,7 @@ def _merge(old: _Columns, new: _Columns) -> dict[str, sa.ColumnElement[object]]:
     merged["pdq_quality"] = sa.func.coalesce(new["pdq_quality"], kept_quality)
     merged["classification"] = sa.func.coalesce(new["classification"], old["classification"])
     merged["state"] = sa.func.coalesce(new["state"], old["state"])
+    merged["source_at"] = sa.func.coalesce(new["source_at"], old["source_at"])
     merged["superseded"] = old["superseded"] + sa.case((agree, _ZERO), else_=_ONE)
     return merged
 

@@ -114,6 +114,7 @@ def _draft_columns() -> tuple[sa.Column[Any], ...]:
         sa.Column("sha256", sa.LargeBinary, nullable=True),
         sa.Column("pdq", sa.LargeBinary, nullable=True),
         sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+        sa.Column("source_at", sa.BigInteger, nullable=True),
     )
 
 

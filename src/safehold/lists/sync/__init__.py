@@ -1,0 +1,1 @@
+"""Keeping lists true to their sources: one state machine drives every exchange."""
