@@ -3,7 +3,7 @@
 A setting comes, first found first taken, from the command line, from an environment variable
 (`SAFEHOLD_` and the name; two underscores go down a level: `SAFEHOLD_MEDIA__MAX_PIXELS`; several
 words stand between commas), from `config.toml` in the home, or is the default that stands in each
-options class. Tables of a name's own choosing (`surfaces`, `exchanges` and so on) come from the file, or
+options class. Tables of a name's own choosing (`surfaces`, `exchanges`) come from the file, or
 whole as JSON from one variable.
 """
 
