@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import os
 import random
@@ -82,6 +83,7 @@ def one(pool: WorkerPool, descriptor: int, **request: Any) -> Outcome:
 
 
 def descriptor_count() -> int:
+    gc.collect()  # what earlier tests left behind may be closed at any moment
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
@@ -483,12 +485,12 @@ def test_close_ends_every_process_and_leaves_no_descriptor(small: int, tmp_path:
     used = descriptor_count()
     for _ in range(30):
         one(pool, small, do="exit")
-    assert descriptor_count() == used
+    assert descriptor_count() <= used
     for _ in range(10):
         pool.submit(small, {"do": "spin"})
     pool.close()
     pool.close()
-    assert descriptor_count() == before
+    assert descriptor_count() <= before
     assert isinstance(state["parent"], int)
     assert isinstance(state["pid"], int)
     assert gone(state["parent"])
@@ -563,7 +565,7 @@ def test_a_start_that_fails_says_why(small: int, changes: dict[str, Any], hint: 
     with pytest.raises(SandboxStartError) as caught, WorkerPool(options(**changes)) as pool:
         one(pool, small, do="two")
     assert hint in caught.value.hint
-    assert descriptor_count() == before
+    assert descriptor_count() <= before
 
 
 @pytest.mark.parametrize("changes", [{"workers": 0}, {"max_pending": 0}, {"queue_per_worker": 9}])

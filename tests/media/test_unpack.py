@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import dataclasses
+import gc
 import gzip
 import io
 import lzma
@@ -71,6 +72,7 @@ def unpack(pool: WorkerPool, tmp_path: Path) -> Unpack:
     def run(content: bytes, limits: ArchiveLimits = LIMITS) -> Found:
         path = tmp_path / "archive"
         path.write_bytes(content)
+        gc.collect()  # what earlier tests left behind is none of this
         before = len(list(Path("/proc/self/fd").iterdir()))
         descriptor = os.open(path, os.O_RDONLY)
         found = Found([], [], ArchiveEnd(-1, -1))
@@ -86,7 +88,7 @@ def unpack(pool: WorkerPool, tmp_path: Path) -> Unpack:
                 case ArchiveEnd():
                     found = found._replace(end=event)
         os.close(descriptor)
-        assert len(list(Path("/proc/self/fd").iterdir())) == before
+        assert len(list(Path("/proc/self/fd").iterdir())) <= before
         assert found.end.members == len(found.members)
         return found
 
@@ -562,6 +564,7 @@ def test_an_xz_that_wants_all_memory_is_bounded(unpack: Unpack) -> None:
 
 def test_closing_early_ends_the_unpacker(pool: WorkerPool, tmp_path: Path) -> None:
     (tmp_path / "archive").write_bytes(made_zip())
+    gc.collect()  # what earlier tests left behind is none of this
     before = len(list(Path("/proc/self/fd").iterdir()))
     with (tmp_path / "archive").open("rb") as file:
         events = pool.unpack(file.fileno(), LIMITS)
@@ -569,7 +572,7 @@ def test_closing_early_ends_the_unpacker(pool: WorkerPool, tmp_path: Path) -> No
         assert isinstance(first, Member)
         os.close(first.fd)
         events.close()  # type: ignore[attr-defined]
-    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) <= before
 
 
 def test_broken_archives_end_in_order(unpack: Unpack) -> None:

@@ -136,7 +136,7 @@ def test_a_failing_store_fails_the_call_and_ends_its_thread(
             vault.store(NAME, officer.recipient, descriptor)
         with pytest.raises(RecipientError):
             vault.store(NAME, "age1nonsense", descriptor)
-    assert threading.active_count() == before
+    assert threading.active_count() <= before
 
 
 def test_a_descriptor_that_cannot_be_read(officer: Identity) -> None:
