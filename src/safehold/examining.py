@@ -120,16 +120,18 @@ def _provenance(data: Buffer, options: ExamineOptions, seen: _Seen) -> Iterator[
     from safehold.provenance.interface import Pixels
     from safehold.provenance.read import SharedReader
 
-    reading = Reading(faults=(ReadingFault.UNREADABLE_PIECE,))
+    reading = unread = Reading(faults=(ReadingFault.UNREADABLE_PIECE,))
     try:
         first = seen.first
         pixels = Pixels.of(seen.format or "", first) if first is not None else None
         found = SharedReader.of(options.provenance).read(data, seen.format, pixels, seen.size)
+        # Whatever is wrong with claims, pictures within are hashed.
+        reading = replace(unread, embedded=found.embedded)
         messages = [*reading_messages(found)]
         read_reading(messages)  # the host takes nothing else
         reading = found
     except Exception:  # noqa: BLE001 - nothing that stands in metadata may stop a check
-        messages = [*reading_messages(reading)]
+        messages = [*reading_messages(unread)]
     seen.first = None
     yield from messages
     yield from _embedded(reading, options)

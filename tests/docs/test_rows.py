@@ -11,7 +11,8 @@ from safehold.lists.model import Tier
 from safehold.matching.match import Match
 from safehold.policy.model import Decision, Observation, Verdict
 from safehold.provenance import model as provenance
-from safehold.provenance.model import Claim, Conflict, Extent, Lora, Place, Reading
+from safehold.provenance.forms import MAX_TOLD_LORAS
+from safehold.provenance.model import Claim, Conflict, Extent, Lora, Place, Reading, ReadingFault
 from safehold.scan import scanner
 from safehold.scan.examine import Examined
 from safehold.scan.labels import Label
@@ -41,7 +42,7 @@ CLAIM = Claim(
     version="1",
     model="m",
     model_hash="00",
-    loras=(Lora("l", "11", "1"),),
+    loras=(Lora("l", "11", "1"),) * (MAX_TOLD_LORAS + 1),
     seed="4",
     source_image=True,
     extent=Extent.WHOLE,
@@ -53,7 +54,9 @@ EXAMINATION = Examination(
     exact=ExactDigests(bytes(16), bytes(20), bytes(32), 9),
     format="jpeg",
     variants=(VariantDigests("as_stored", 80, (bytes(32),) * 8),),
-    reading=Reading(claims=(CLAIM,), conflicts=(Conflict.SEEDS_DIFFER,)),
+    reading=Reading(
+        claims=(CLAIM,), conflicts=(Conflict.SEEDS_DIFFER,), faults=(ReadingFault.LIMIT_TIME,)
+    ),
 )
 EXAMINED = Examined(Label.of_path(b"caf\xe9.zip").member("a.jpg", None, 1), 9, EXAMINATION)
 SCREENED = Screened(

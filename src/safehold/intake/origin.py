@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from safehold.provenance.forms import claim_form
+from safehold.provenance.forms import claim_forms
 from safehold.provenance.model import Reading
 
 MAX_CLAIMS: Final = 32
@@ -21,7 +21,7 @@ def told_reading(reading: Reading) -> dict[str, Any]:
     """What a decision says of it: `claims` and `conflicts`, where there are any."""
     told: dict[str, Any] = {}
     if reading.claims:
-        told["claims"] = [claim_form(claim) for claim in reading.claims[:MAX_CLAIMS]]
+        told["claims"] = claim_forms(reading.claims[:MAX_CLAIMS])
     if reading.conflicts:
         told["conflicts"] = [conflict.value for conflict in reading.conflicts]
     return told

@@ -49,6 +49,9 @@ _SINGLE_TAGS: Final = frozenset(
 )
 """Exif's words on how a picture was made."""
 
+_ITEMS: Final = "bmff/meta/"
+"""Items of HEIC and AVIF each belong to one of many pictures: a depth map, a mask, a burst."""
+
 _SOUNDLESS = re.compile(r"[\W_]+")
 _ENDINGS = re.compile(r"\.(?:safetensors|ckpt|gguf|sft|pth?|bin)\Z")
 
@@ -167,6 +170,8 @@ def _stands_twice(pieces: Sequence[Piece]) -> bool:
 def _single(piece: Piece) -> tuple[str, ...]:
     """By what name a piece is the only one; empty for what may stand there many times."""
     path = piece.place.path
+    if path.startswith(_ITEMS):
+        return ()
     if piece.kind is PieceKind.TEXT:
         key = piece.key.casefold()
         # A keyword is the same in tEXt, zTXt, iTXt and a private chunk.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from safehold.media.limits import MIB
@@ -33,6 +34,9 @@ MAX_TEXT: Final = 131_072
 MAX_WORD: Final = 256
 MAX_LISTED: Final = 64
 """Adapters, checks, actions of one claim."""
+
+MAX_TOLD_LORAS: Final = 128
+"""Adapters that are named in what is told of one file; of others there is a number."""
 
 MAX_PATH: Final = 120
 MAX_NAME: Final = 24
@@ -89,6 +93,24 @@ def claim_form(claim: Claim) -> dict[str, Any]:
     if claim.source_image is not None:
         form["source_image"] = claim.source_image
     return form
+
+
+def claim_forms(claims: Iterable[Claim]) -> list[dict[str, Any]]:
+    """The claims of one file for rows and decisions, which many files have and which are kept.
+
+    As `claim_form`, but a file names a few adapters only: beyond `MAX_TOLD_LORAS` in all of its
+    claims `loras_omitted` counts those that a claim does not name.
+    """
+    told: list[dict[str, Any]] = []
+    left = MAX_TOLD_LORAS
+    for claim in claims:
+        named = claim.loras[:left]
+        left -= len(named)
+        form = claim_form(replace(claim, loras=named))
+        if len(named) < len(claim.loras):
+            form["loras_omitted"] = len(claim.loras) - len(named)
+        told.append(form)
+    return told
 
 
 def reading_messages(reading: Reading) -> Iterator[Message]:

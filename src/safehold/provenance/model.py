@@ -230,7 +230,7 @@ class ProvenanceOptions:
         max_embedded: pictures within one file that are hashed.
         max_embedded_bytes: largest of them.
         max_embedded_pixels: of all of them together.
-        max_seconds: time for reading one file's metadata.
+        max_seconds: processor time for reading one file's metadata.
         max_watermark_pixels: of how many pixels, from the top, watermarks are read.
         max_hidden_bytes: of metadata in the lowest bits of pixels, as stored and when inflated.
         max_signed_pixels: of the largest picture whose signature by pixels is checked.

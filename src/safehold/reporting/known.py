@@ -28,7 +28,6 @@ from safehold.reporting.model import Relevance
 
 _T = TypeVar("_T")
 _NAMES_A_PERSON = ("uploader", "uploader_address", "profile_url", "screen_name")
-_SHOWN = frozenset({"verified", "watermark"})
 _TIERS = frozenset({Tier.CONFIRMED, Tier.SUSPECTED, Tier.LOCAL})
 _EXACT = frozenset(EXACT_LENGTHS)
 _MAX_OFFSET = dt.timedelta(hours=14)
@@ -262,11 +261,12 @@ def is_shown_generated(file: FactFile) -> bool:
     """Whether more than the file's own word says that a model made it.
 
     Anybody can write into a photograph that a model made it, and have it looked at later for
-    that. So only a signature that holds, by somebody who is trusted, or a known watermark, with
-    nothing that contradicts it, says so by itself; beyond that people decide.
+    that. So only a signature that holds, by somebody who is trusted, with nothing that contradicts
+    it, says so by itself; beyond that people decide. A known watermark is no more than a word:
+    what puts it there is public, and puts it into any picture.
     """
     return not file.conflicts and any(
-        claim.get("generative") is True and claim.get("tier") in _SHOWN for claim in file.claims
+        claim.get("generative") is True and claim.get("tier") == "verified" for claim in file.claims
     )
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import binascii
 from pathlib import Path
 from typing import Final
 
 from safehold.errors import UsageError
 
 MAX_BYTES: Final = 16 * 1024 * 1024
-_MARK: Final = "-----BEGIN CERTIFICATE-----"
+_BEGIN: Final = "-----BEGIN "
+_CERTIFICATE: Final = "CERTIFICATE-----"
+_END: Final = "-----END CERTIFICATE-----"
+_SEQUENCE: Final = b"\x30"
+"""How every certificate begins (X.690, 8.9)."""
 
 
 class TrustListError(UsageError):
@@ -20,7 +25,12 @@ class TrustListError(UsageError):
 
 
 def read_trust_list(file: str) -> str | None:
-    """The anchors as PEM, or None where no file is named. Raises `TrustListError`."""
+    """The anchors as PEM, or None where no file is named.
+
+    Raises:
+        TrustListError: it cannot be read, holds anything but certificates (a key, which no worker
+            may be given), or one of them is cut: by such a list nothing at all could be checked.
+    """
     if not file:
         return None
     try:
@@ -29,6 +39,19 @@ def read_trust_list(file: str) -> str | None:
     except (OSError, ValueError):
         raise TrustListError from None
     text = body.decode("utf-8", "replace")
-    if len(body) > MAX_BYTES or _MARK not in text:
+    blocks = text.split(_BEGIN)[1:]
+    if len(body) > MAX_BYTES or not blocks or not all(map(_is_certificate, blocks)):
         raise TrustListError
     return text
+
+
+def _is_certificate(block: str) -> bool:
+    """Whether what follows the first mark of a PEM block is a whole certificate, by its frame."""
+    inner, end, _ = block.partition(_END)
+    if not (block.startswith(_CERTIFICATE) and end):
+        return False
+    try:
+        body = binascii.a2b_base64("".join(inner.removeprefix(_CERTIFICATE).split()))
+    except ValueError:
+        return False
+    return body.startswith(_SEQUENCE)

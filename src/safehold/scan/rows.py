@@ -7,7 +7,7 @@ from typing import Any
 
 from safehold.hashing.model import SignalType
 from safehold.matching.match import Match
-from safehold.provenance.forms import claim_form
+from safehold.provenance.forms import claim_forms
 from safehold.scan.examine import Examined
 from safehold.screening import (
     Examination,
@@ -35,9 +35,11 @@ def scan_row(examined: Examined, screened: Screened) -> Row:
     if len(screened.matches) > MAX_MATCHES:
         row["matches_omitted"] = len(screened.matches) - MAX_MATCHES
     reading = examination.reading
-    row["provenance"] = [claim_form(claim) for claim in reading.claims]
+    row["provenance"] = claim_forms(reading.claims)
     if reading.conflicts:
         row["provenance_conflicts"] = [conflict.value for conflict in reading.conflicts]
+    if reading.faults:
+        row["provenance_faults"] = [fault.value for fault in reading.faults]
     row["error"] = examination.fault.value if examination.fault else None
     row["format"] = examination.format
     row["size"] = examination.exact.size if examination.exact else examined.size

@@ -16,7 +16,7 @@ from safehold.provenance.model import ReadingFault
 from safehold.provenance.walkers import blocks, bmff_items
 from safehold.provenance.walkers.bmff_boxes import boxes
 from safehold.provenance.walkers.interface import Budget, Piece, PieceKind
-from safehold.provenance.walkers.pieces import Source, in_path
+from safehold.provenance.walkers.pieces import Source, begins_picture, in_path
 
 MAX_DEPTH: Final = 16
 
@@ -57,6 +57,11 @@ class _Boxes:
         keys: tuple[str, ...] = ()
         data = self.source.data
         for kind, start, end in boxes(data, span, self.source.budget):
+            if depth == 0 and start > 8 and begins_picture(data, start - 8):
+                after = Source(data, self.source.budget, self.source.root, late=True)
+                yield from after.trailing(start - 8)
+                if kind != b"ftyp":
+                    return  # no box, and it goes to the end
             name = f"{path}{_letters(kind)}"
             if kind == b"keys":
                 keys = _keys(data, (start, end), self.source.budget)

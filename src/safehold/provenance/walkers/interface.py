@@ -54,10 +54,13 @@ class Piece:
 
 @dataclass(slots=True)
 class Budget:
-    """What may still be read of one file. Every walker and parser takes from the same one."""
+    """What may still be read of one file. Every walker and parser takes from the same one.
+
+    The time is this thread's own, so that a machine that is busy with other things loses nothing.
+    """
 
     options: ProvenanceOptions
-    now: Callable[[], float] = time.monotonic
+    now: Callable[[], float] = time.thread_time
     pieces: int = 0
     total_bytes: int = 0
     faults: set[ReadingFault] = field(default_factory=set)

@@ -15,7 +15,7 @@ from safehold.media.sandbox.interface import Buffer
 from safehold.provenance.model import ReadingFault
 from safehold.provenance.walkers import blocks
 from safehold.provenance.walkers.interface import Budget, Piece, PieceKind
-from safehold.provenance.walkers.pieces import Source
+from safehold.provenance.walkers.pieces import Source, begins_picture
 
 MAX_PICTURES: Final = 32
 """Further pictures after an end mark whose metadata is walked."""
@@ -49,11 +49,16 @@ def walk(data: Buffer, budget: Budget) -> Iterator[Piece]:
             yield further.piece(PieceKind.PICTURE, "further_picture", "picture", span)
         if budget.over or end >= len(data):
             return
+        # What begins a JPEG may stand within a picture of another kind that follows.
+        other = data[end : end + len(_NEXT)] != _NEXT and begins_picture(data, end)
+        if other:
+            yield from Source(data, budget, "jpeg", late=True).trailing(end)
         at = _find(data, _NEXT, end, budget)
         if at < 0 or number == MAX_PICTURES:
-            yield from Source(data, budget, "jpeg", late=True).trailing(end)
+            if not other:
+                yield from Source(data, budget, "jpeg", late=True).trailing(end)
             return
-        if at > end:
+        if at > end and not other:
             gap = Source(data, budget, root, late=True)
             yield gap.piece(PieceKind.OTHER, "trailing", "trailing", (end, at - end))
 

@@ -43,6 +43,11 @@ def in_path(key: str) -> str:
     return "?"
 
 
+def begins_picture(data: Buffer, at: int) -> bool:
+    """Whether a picture of any format begins at `at`."""
+    return sniff(bytes(data[at : at + HEAD_BYTES])) in PICTURE_FORMATS
+
+
 @dataclass(slots=True)
 class Source:
     """A file, or a stretch of one, that pieces are taken from.
@@ -98,7 +103,7 @@ class Source:
         if at < len(self.data):
             rest = self.piece(PieceKind.OTHER, "trailing", "trailing", (at, len(self.data) - at))
             yield rest
-            if sniff(rest.data[:HEAD_BYTES]) in PICTURE_FORMATS:
+            if begins_picture(rest.data, 0):
                 picture = replace(rest, key="trailing_picture")
                 yield self.made(picture, PieceKind.PICTURE, rest.data)
 

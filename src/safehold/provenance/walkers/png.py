@@ -15,7 +15,7 @@ from safehold.media.sandbox.interface import Buffer
 from safehold.provenance.model import ReadingFault
 from safehold.provenance.walkers import blocks
 from safehold.provenance.walkers.interface import Budget, Piece, PieceKind
-from safehold.provenance.walkers.pieces import Source, in_path, inflate
+from safehold.provenance.walkers.pieces import Source, begins_picture, in_path, inflate
 
 _HEADER: Final = struct.Struct(">I4s")
 _PIXELS: Final = frozenset({b"IDAT", b"fdAT"})
@@ -33,6 +33,8 @@ def walk(data: Buffer, budget: Budget) -> Iterator[Piece]:
     source = Source(data, budget, "png")
     at, count, ended = len(SIGNATURE), 0, False
     while at + 8 <= len(data):
+        if ended and begins_picture(data, at):
+            break  # of some formats the head looks like a chunk
         count += 1
         length, kind = _HEADER.unpack_from(data, at)
         end = at + 12 + length

@@ -10,7 +10,7 @@ from safehold.media.sandbox.interface import Buffer
 from safehold.provenance.model import ReadingFault
 from safehold.provenance.walkers import blocks
 from safehold.provenance.walkers.interface import Budget, Piece, PieceKind
-from safehold.provenance.walkers.pieces import Source, in_path
+from safehold.provenance.walkers.pieces import Source, begins_picture, in_path
 
 _HEADER: Final = struct.Struct("<4sI")
 _START: Final = 12
@@ -36,6 +36,8 @@ def walk(data: Buffer, budget: Budget) -> Iterator[Piece]:
         count += 1
         kind, size = _HEADER.unpack_from(data, at)
         source.late = at >= stated
+        if source.late and begins_picture(data, at):
+            break  # a WebP after a WebP looks like a chunk
         end = at + 8 + size
         if kind == _FRAME:
             end = at + 8 + _FRAME_HEADER
