@@ -12,12 +12,14 @@ import sqlalchemy as sa
 from safehold.audit.model import GENESIS
 from safehold.cases.records import Records
 from safehold.lists.interface import ListStore
+from safehold.lists.sync.interface import SyncStore
 from safehold.storage.engine import postgres_engine, sqlite_engine
 from safehold.storage.list_store import SqlListStore
 from safehold.storage.migrate import migrate
 from safehold.storage.records import SqlRecords
 from safehold.storage.schema import metadata
 from safehold.storage.schema_audit import audit_head
+from safehold.storage.sync_store import SqlSyncStore
 from safehold.testing.list_store import MemoryListStore
 from safehold.testing.postgres import find_binaries, missing_is_failure, running_server
 from safehold.testing.records import MemoryRecords
@@ -63,6 +65,12 @@ def store(request: pytest.FixtureRequest) -> ListStore:
     if request.param == "postgres":
         empty(engine)
     return SqlListStore(engine)
+
+
+@pytest.fixture
+def syncs(store: ListStore) -> SyncStore:
+    """The states of synchronisations that belong to the store."""
+    return store.syncs if isinstance(store, MemoryListStore) else SqlSyncStore(store._engine)  # type: ignore[attr-defined]
 
 
 @pytest.fixture(params=["memory", "sqlite", "postgres"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 import traceback
 from collections.abc import Sequence
@@ -15,6 +16,13 @@ from safehold.hashing.model import SignalType
 from safehold.ids import EntryId, ListName
 from safehold.lists.interface import ImportOutcome, ImportPlan, ListStore
 from safehold.lists.model import Entry, EntryDraft, EntryState, Tier, UnknownListError
+from safehold.lists.sync.interface import SyncStore
+from safehold.lists.sync.model import (
+    ListShrankError,
+    SyncCounts,
+    SyncOvertakenError,
+    SyncState,
+)
 from safehold.storage.engine import DatabaseError
 from safehold.testing.list_store import MemoryListStore
 
@@ -22,6 +30,7 @@ DAY = dt.timedelta(days=1)
 T0 = dt.datetime(2026, 1, 2, 3, 4, 5, 678901, tzinfo=dt.UTC)
 NAME = ListName("some-list")
 ALL = frozenset(EntryState)
+ACTIVE = frozenset({EntryState.ACTIVE})
 
 
 def exact(n: int) -> bytes:
@@ -288,6 +297,127 @@ def test_a_refused_row_is_not_quoted(store: ListStore) -> None:
     assert store.lists() == ()
 
 
+def changed(store: ListStore, since: int, most: int = 100) -> list[str] | None:
+    found = store.changes(NAME, since, most)
+    return None if found is None else [entry.entry_id for entry in found.entries]
+
+
+def test_what_changed_since_a_version(store: ListStore) -> None:
+    put(store, [draft("a", md5=exact(1)), draft("b", md5=exact(2)), draft("c", md5=exact(3))])
+    put(store, [draft("b", md5=exact(4)), draft("c", md5=exact(3)), draft("d", pdq=pdq(5))])
+    store.set_state(NAME, [EntryId("a"), EntryId("x")], EntryState.QUARANTINED, T0)
+    assert changed(store, 3) == []
+    assert changed(store, 2) == ["a"]
+    assert changed(store, 1) == ["a", "b", "d"]
+    assert changed(store, 1, most=2) is None
+    assert changed(store, 0) == ["a", "b", "c", "d"]
+    assert changed(store, 4) is None  # a version that never was
+    found = store.changes(NAME, 2, 9)
+    assert found is not None
+    assert (found.since, found.info) == (2, store.get(NAME))
+    assert found.entries == (Entry(EntryId("a"), state=EntryState.QUARANTINED, md5=exact(1)),)
+    put(store, [draft("b", md5=exact(4))], ImportPlan(T0, replace=True))
+    assert changed(store, 3) == ["c", "d"]
+    store.set_tier(NAME, Tier.CONFIRMED, T0)
+    assert changed(store, 4) == []
+    store.forget_changes(NAME, 3)
+    assert changed(store, 2) is None
+    assert changed(store, 3) == ["c", "d"]
+    store.forget_changes(NAME, 99)
+    assert changed(store, 5) == []
+    store.remove(NAME, T0)
+    put(store, [draft("z", md5=exact(1))])
+    assert changed(store, 5) is None
+    assert changed(store, 6) == ["z"]
+    with pytest.raises(UnknownListError):
+        store.changes(ListName("other"), 0, 9)
+
+
+def test_a_large_change_is_not_told_one_by_one(store: ListStore) -> None:
+    store._logged = 3  # type: ignore[attr-defined]
+    put(store, [draft(i, md5=exact(1)) for i in "ab"])
+    put(store, [draft(i, md5=exact(2)) for i in "abcd"])
+    assert changed(store, 1) is None
+    assert changed(store, 2) == []
+    put(store, [draft("a", md5=exact(3))])
+    assert changed(store, 2) == ["a"]
+    store.set_state(NAME, [EntryId(i) for i in "abcd"], EntryState.NEGATIVE, T0)
+    assert changed(store, 3) is None
+    info = store.get(NAME)
+    assert (info.active, info.other, info.counts[SignalType.MD5]) == (0, 4, 0)
+
+
+def test_an_older_word_changes_nothing(store: ListStore) -> None:
+    gone = EntryState.WITHDRAWN
+    put(store, [draft("a", md5=exact(1), source_at=T0 + DAY)])
+    outcome = put(store, [draft("a", state=gone, source_at=T0)])
+    assert (outcome.updated, outcome.unchanged, outcome.info.version) == (0, 1, 1)
+    # Younger, though it says the same: what lies between is old from now on.
+    put(store, [draft("a", md5=exact(1), source_at=T0 + 3 * DAY)])
+    assert put(store, [draft("a", state=gone, source_at=T0 + 2 * DAY)]).updated == 0
+    assert put(store, [draft("a", state=gone, source_at=T0 + 3 * DAY)]).updated == 1
+    assert put(store, [draft("a", md5=exact(1), source_at=T0 + 3 * DAY)]).updated == 0
+    assert put(store, [draft("a", md5=exact(1), source_at=T0 + 4 * DAY)]).updated == 1
+    # Whoever gives no time is heard.
+    assert put(store, [draft("a", state=gone)]).updated == 1
+    assert put(store, [draft("a", md5=exact(1), source_at=T0)]).updated == 0
+
+
+def test_a_source_does_not_change_what_was_found_here(store: ListStore) -> None:
+    put(store, [draft("a", md5=exact(1), source_at=T0), draft("b", md5=exact(2), source_at=T0)])
+    store.set_state(NAME, [EntryId("a")], EntryState.QUARANTINED, T0)
+    store.set_state(NAME, [EntryId("b")], EntryState.NEGATIVE, T0)
+    for state in (EntryState.WITHDRAWN, None):
+        rows = [draft(i, md5=exact(3), state=state, source_at=T0 + DAY) for i in "ab"]
+        put(store, rows)
+        states = [e.state for e in everything(store)]
+        assert states == [EntryState.QUARANTINED, EntryState.NEGATIVE]
+
+
+def test_a_source_that_shrinks_changes_nothing(store: ListStore) -> None:
+    put(store, [draft(f"{n:02d}", md5=exact(n)) for n in range(40)])
+    before = store.get(NAME)
+    few = [draft(f"{n:02d}", md5=exact(n)) for n in range(30)]
+    with pytest.raises(ListShrankError):
+        put(store, few, ImportPlan(T0, replace=True, max_withdrawn_share=0.2))
+    assert (store.get(NAME), len(everything(store, ACTIVE))) == (before, 40)
+    assert put(store, few, ImportPlan(T0, replace=True, max_withdrawn_share=0.25)).withdrawn == 10
+    assert put(store, few[:19], ImportPlan(T0, replace=True)).withdrawn == 11
+    assert put(store, few[:1], ImportPlan(T0, replace=True, max_withdrawn_share=0)).withdrawn == 18
+
+
+def test_a_step_is_written_with_its_rows_or_not_at_all(store: ListStore, syncs: SyncStore) -> None:
+    first = SyncState(NAME, "there", 1, "one", began=T0, counts=SyncCounts(1, 2, faults={"x": 3}))
+    put(store, [draft("a", md5=exact(1))], ImportPlan(T0, sync=first))
+    assert syncs.find(NAME, "there") == first
+    assert syncs.all() == (first,)
+    second = dataclasses.replace(first, number=2, cursor="two")
+    for state in (first, dataclasses.replace(first, number=3)):
+        with pytest.raises(SyncOvertakenError):
+            put(store, [draft("b", md5=exact(2))], ImportPlan(T0, sync=state))
+        with pytest.raises(SyncOvertakenError):
+            syncs.save(state)
+    assert [e.entry_id for e in everything(store)] == ["a"]
+    assert syncs.find(NAME, "there") == first
+    syncs.save(second)
+    other = SyncState(NAME, "elsewhere", 1)
+    syncs.save(other)
+    assert syncs.all() == (other, second)
+    syncs.remove(NAME)
+    assert syncs.find(NAME, "there") is None
+
+
+def test_a_source_confirms_a_list(store: ListStore) -> None:
+    info = put(store, [draft("a", md5=exact(1))]).info
+    assert (info.checked, info.confirmed) == (None, T0)
+    store.confirm(NAME, T0 + DAY)
+    store.confirm(NAME, T0)
+    info = store.get(NAME)
+    assert (info.version, info.checked, info.confirmed) == (1, T0 + DAY, T0 + DAY)
+    put(store, [draft("a", md5=exact(2))], ImportPlan(T0 + 2 * DAY))
+    assert store.get(NAME).confirmed == T0 + 2 * DAY
+
+
 _DIGEST = st.sampled_from([None, exact(1), exact(2)])
 _DRAFT = st.builds(
     EntryDraft,
@@ -299,6 +429,7 @@ _DRAFT = st.builds(
     sha256=_DIGEST,
     pdq=st.sampled_from([None, pdq(1), pdq(2)]),
     pdq_quality=st.sampled_from([None, 10, 90]),
+    source_at=st.sampled_from([None, None, T0, T0 + DAY]),
 ).map(lambda d: d if d.pdq else d._replace(pdq_quality=None))
 
 
@@ -329,3 +460,11 @@ def test_sql_does_what_the_fake_does(
         assert (ours.info.active, ours.info.other) == (expected.info.active, expected.info.other)
         for field in ("added", "updated", "unchanged", "withdrawn", "superseded"):
             assert getattr(ours, field) == getattr(expected, field), field
+        for since in range(expected.info.version + 1):
+            told, known = store.changes(NAME, since + offset, 9), fake.changes(NAME, since, 9)
+            if since == 0 and offset:
+                assert told is None or told.entries == tuple(everything(store))
+            else:
+                assert told is not None
+                assert known is not None
+                assert told.entries == known.entries

@@ -20,7 +20,8 @@ Rules that every store obeys (the conformance suite in `tests/storage` proves th
 6. **Times of the source**: where both the row and the entry have one (`EntryDraft.source_at`), an
    older row changes nothing (it counts as unchanged), and of equal times a withdrawal stands
    against anything else. What a row without a time says stands as before, and leaves the
-   entry's time as it is.
+   entry's time as it is. A row with a time never changes the state of a negative or quarantined
+   entry: that is this operator's finding.
 7. **A replacing import that withdraws more than `max_withdrawn_share`** of the active entries
    changes nothing and raises `ListShrankError`.
 8. **A step of a synchronisation** (`ImportPlan.sync`) is written in the same transaction as the

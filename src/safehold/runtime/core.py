@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from safehold.matching.snapshot import Snapshot
     from safehold.media.sandbox.pool import WorkerPool
     from safehold.screening import ExamineOptions, Screening
+    from safehold.storage.list_store import SqlListStore
+    from safehold.storage.sync_store import SqlSyncStore
 
 
 class Runtime:
@@ -62,10 +64,23 @@ class Runtime:
     def lists(self) -> ListService:
         """Adding, showing and opening lists."""
         from safehold.lists.service import ListService
-        from safehold.storage.list_store import SqlListStore
 
         key = self.digest_key
-        return ListService(SqlListStore(self.engine), self.home.snapshots, key, self.clock)
+        return ListService(self.list_store, self.home.snapshots, key, self.clock)
+
+    @functools.cached_property
+    def list_store(self) -> SqlListStore:
+        """Where lists and their entries are kept."""
+        from safehold.storage.list_store import SqlListStore
+
+        return SqlListStore(self.engine)
+
+    @functools.cached_property
+    def syncs(self) -> SqlSyncStore:
+        """Where the states of synchronisations are kept."""
+        from safehold.storage.sync_store import SqlSyncStore
+
+        return SqlSyncStore(self.engine)
 
     @functools.cached_property
     def engine(self) -> sa.Engine:

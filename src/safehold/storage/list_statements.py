@@ -12,16 +12,38 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from safehold.lists.model import EntryDraft, EntryState
-from safehold.storage.schema import entries, lists, staged_entries, staged_rows
+from safehold.storage.schema import (
+    entries,
+    list_changes,
+    lists,
+    staged_entries,
+    staged_rows,
+)
 
 DIGESTS = ("md5", "sha1", "sha256", "pdq")
 
 _ACTIVE = sa.literal_column(f"'{EntryState.ACTIVE.value}'", sa.Text)
 _WITHDRAWN = sa.literal_column(f"'{EntryState.WITHDRAWN.value}'", sa.Text)
+_NEGATIVE = sa.literal_column(f"'{EntryState.NEGATIVE.value}'", sa.Text)
+_QUARANTINED = sa.literal_column(f"'{EntryState.QUARANTINED.value}'", sa.Text)
 _ZERO = sa.literal_column("0", sa.Integer)
 _ONE = sa.literal_column("1", sa.Integer)
 
 _list_id = sa.bindparam("of_list", type_=sa.Integer)
+_version = sa.bindparam("at_version", type_=sa.BigInteger)
+_since = sa.bindparam("since_version", type_=sa.BigInteger)
+
+COLUMNS = (
+    entries.c.entry_id,
+    entries.c.classification,
+    entries.c.state,
+    entries.c.md5,
+    entries.c.sha1,
+    entries.c.sha256,
+    entries.c.pdq,
+    entries.c.pdq_quality,
+)
+"""What an `Entry` is made of, in the order of its fields."""
 
 SELECT_LISTS = sa.select(lists).where(lists.c.removed.is_(None)).order_by(lists.c.name)
 """All lists that were not removed."""
@@ -34,12 +56,12 @@ SELECT_LIST = sa.select(lists).where(
 LOCK_LIST = sa.select(lists).where(lists.c.name == sa.bindparam("of_name")).with_for_update()
 """One list, removed or not, held against other writers (SQLite holds the whole file)."""
 
-SELECT_ENTRY = sa.select(entries).where(
+SELECT_ENTRY = sa.select(*COLUMNS).where(
     entries.c.list_id == _list_id, entries.c.entry_id == sa.bindparam("of_entry")
 )
 
 SELECT_ENTRIES = (
-    sa.select(entries)
+    sa.select(*COLUMNS)
     .where(
         entries.c.list_id == _list_id,
         entries.c.state.in_(sa.bindparam("in_states", expanding=True)),
@@ -55,16 +77,19 @@ SET_STATE = (
         entries.c.entry_id.in_(sa.bindparam("of_entries", expanding=True)),
         entries.c.state != sa.bindparam("to_state", type_=sa.Text),
     )
-    .values(state=sa.bindparam("to_state", type_=sa.Text))
+    .values(state=sa.bindparam("to_state", type_=sa.Text), changed=_version)
 )
 """Change the state of some entries; those that have it already are not counted."""
 
 DELETE_ENTRIES = sa.delete(entries).where(entries.c.list_id == _list_id)
 
 COUNT_STAGED = sa.select(
-    sa.func.count(), sa.func.coalesce(sa.func.sum(staged_entries.c.superseded), _ZERO)
+    sa.func.count(),
+    sa.func.coalesce(sa.func.sum(staged_entries.c.superseded), _ZERO),
+    sa.func.count(staged_entries.c.source_at),
 ).select_from(staged_entries)
-"""How many entries an import names, and how many of its rows gave way to later ones."""
+"""How many entries an import names, how many of its rows gave way to later ones, and how many
+have a time of the source."""
 
 
 def create_if_absent(dialect: sa.Dialect) -> sa.Insert:
@@ -146,7 +171,7 @@ def _merge(old: _Columns, new: _Columns) -> dict[str, sa.ColumnElement[object]]:
 
 def _update_from_staged() -> sa.Update:
     old, new = entries.c, staged_entries.c
-    values: dict[str, sa.ColumnElement[object]] = {d: new[d] for d in DIGESTS}
+    values: dict[str, sa.ColumnElement[Any]] = {d: new[d] for d in DIGESTS}
     values["classification"] = sa.func.coalesce(new.classification, old.classification)
     values["state"] = sa.func.coalesce(
         new.state, sa.case((old.state == _WITHDRAWN, _ACTIVE), else_=old.state)
@@ -154,16 +179,49 @@ def _update_from_staged() -> sa.Update:
     values["pdq_quality"] = sa.func.coalesce(
         new.pdq_quality, sa.case((old.pdq == new.pdq, old.pdq_quality))
     )
+    # What this operator found out stands against what a source says (a row with a time).
+    found = old.state.in_([_NEGATIVE, _QUARANTINED])
+    values["state"] = sa.case(
+        (sa.and_(new.source_at.isnot(None), found), old.state), else_=values["state"]
+    )
     changed = sa.or_(*(old[name].is_distinct_from(value) for name, value in values.items()))
+    values["source_at"] = sa.func.coalesce(new.source_at, old.source_at)
+    values["changed"] = _version
     return (
         sa.update(entries)
-        .where(old.list_id == _list_id, old.entry_id == new.entry_id, changed)
+        .where(old.list_id == _list_id, old.entry_id == new.entry_id, _in_time(), changed)
         .values(values)
+    )
+
+
+def _in_time() -> sa.ColumnElement[bool]:
+    """Rule 6: whether a staged row may change the entry that is there."""
+    old, new = entries.c, staged_entries.c
+    return sa.or_(
+        new.source_at.is_(None),
+        old.source_at.is_(None),
+        new.source_at > old.source_at,
+        sa.and_(
+            new.source_at == old.source_at,
+            sa.or_(old.state != _WITHDRAWN, sa.func.coalesce(new.state, _ACTIVE) == _WITHDRAWN),
+        ),
     )
 
 
 UPDATE_FROM_STAGED = _update_from_staged()
 """Rule 3: entries that are there already. Only those that change are written and counted."""
+
+TOUCH_FROM_STAGED = (
+    sa.update(entries)
+    .where(
+        entries.c.list_id == _list_id,
+        entries.c.entry_id == staged_entries.c.entry_id,
+        staged_entries.c.source_at.isnot(None),
+        sa.or_(entries.c.source_at.is_(None), entries.c.source_at < staged_entries.c.source_at),
+    )
+    .values(source_at=staged_entries.c.source_at)
+)
+"""Rule 6: a younger word that changes nothing is remembered as the younger one all the same."""
 
 
 def _insert_from_staged() -> sa.Insert:
@@ -177,12 +235,14 @@ def _insert_from_staged() -> sa.Insert:
             sa.func.coalesce(new.state, _ACTIVE),
             *(new[d] for d in DIGESTS),
             new.pdq_quality,
+            new.source_at,
+            sa.cast(_version, sa.BigInteger),
         )
         .where(~there)
         .order_by(new.entry_id)
     )
     columns = ["list_id", "entry_id", "classification", "state", *DIGESTS, "pdq_quality"]
-    return sa.insert(entries).from_select(columns, rows)
+    return sa.insert(entries).from_select([*columns, "source_at", "changed"], rows)
 
 
 INSERT_FROM_STAGED = _insert_from_staged()
@@ -195,20 +255,80 @@ WITHDRAW_UNSTAGED = (
         entries.c.state == _ACTIVE,
         ~sa.exists().where(staged_entries.c.entry_id == entries.c.entry_id),
     )
-    .values(state=_WITHDRAWN)
+    .values(state=_WITHDRAWN, changed=_version)
 )
 """Rule 4: active entries that a replacing import does not name."""
 
 
-def _recount() -> sa.Select[*tuple[Any, ...]]:
+def _counts() -> list[sa.ColumnElement[Any]]:
     is_active = entries.c.state == _ACTIVE
     active = sa.func.count(sa.case((is_active, _ONE)))
-    return sa.select(
+    return [
         active.label("active"),
         (sa.func.count() - active).label("other"),
         *(sa.func.count(sa.case((is_active, entries.c[d]))).label(f"active_{d}") for d in DIGESTS),
-    ).where(entries.c.list_id == _list_id)
+    ]
 
 
-RECOUNT = _recount()
+RECOUNT = sa.select(*_counts()).where(entries.c.list_id == _list_id)
 """The counts that stand in the list's row."""
+
+COUNT_NAMED = sa.select(*_counts()).where(
+    entries.c.list_id == _list_id,
+    entries.c.entry_id.in_(sa.bindparam("of_entries", expanding=True)),
+)
+"""The same of some entries."""
+
+COUNT_OF_STAGED = (
+    sa.select(*_counts())
+    .select_from(staged_entries)
+    .join(
+        entries,
+        sa.and_(entries.c.list_id == _list_id, entries.c.entry_id == staged_entries.c.entry_id),
+    )
+)
+"""The same of the entries that are staged and there: before and after, they tell the change."""
+
+
+def _log(of: sa.FromClause, *where: sa.ColumnElement[bool]) -> sa.Insert:
+    rows = (
+        sa.select(entries.c.list_id, entries.c.changed, entries.c.entry_id)
+        .select_from(of)
+        .where(entries.c.list_id == _list_id, entries.c.changed == _version, *where)
+    )
+    return sa.insert(list_changes).from_select(["list_id", "version", "entry_id"], rows)
+
+
+LOG_STAGED = _log(
+    staged_entries.join(
+        entries,
+        sa.and_(entries.c.list_id == _list_id, entries.c.entry_id == staged_entries.c.entry_id),
+    )
+)
+"""Remember which of the staged entries changed now."""
+
+LOG_NAMED = _log(entries, entries.c.entry_id.in_(sa.bindparam("of_entries", expanding=True)))
+"""Remember which of some entries changed now."""
+
+LOG_ALL = _log(entries)
+"""Remember whatever changed now. Reads the whole list."""
+
+_logged = (list_changes.c.list_id == _list_id, list_changes.c.version > _since)
+
+COUNT_CHANGES = sa.select(sa.func.count(list_changes.c.entry_id.distinct())).where(*_logged)
+"""How many entries changed after a version."""
+
+SELECT_CHANGES = (
+    sa.select(*COLUMNS)
+    .where(
+        entries.c.list_id == _list_id,
+        entries.c.entry_id.in_(sa.select(list_changes.c.entry_id).where(*_logged)),
+    )
+    .order_by(entries.c.entry_id)
+)
+"""The entries that changed after a version, as they now stand."""
+
+FORGET_CHANGES = sa.delete(list_changes).where(
+    list_changes.c.list_id == _list_id, list_changes.c.version <= _since
+)
+"""Forget what changed up to a version."""

@@ -12,7 +12,13 @@ import sqlalchemy as sa
 
 from safehold.hashing.model import SignalType
 from safehold.ids import EntryId, ListName
-from safehold.lists.interface import ImportOutcome, ImportPlan, ImportSession, ListReading
+from safehold.lists.interface import (
+    ImportOutcome,
+    ImportPlan,
+    ImportSession,
+    ListChanges,
+    ListReading,
+)
 from safehold.lists.model import (
     Entry,
     EntryDraft,
@@ -21,15 +27,27 @@ from safehold.lists.model import (
     Tier,
     UnknownListError,
 )
+from safehold.lists.sync.model import ListShrankError
 from safehold.storage import list_statements as sql
 from safehold.storage.engine import BEGIN, database_errors
 from safehold.storage.schema import lists, staging_metadata
+from safehold.storage.sync_store import write_step
 
 READ_ROWS = 5_000
 """Rows that a reading holds in memory at a time."""
 
 STATE_IDS = 500
 """Ids that one statement names; SQLite allows a limited number of parameters."""
+
+LOGGED_CHANGES = 200_000
+"""Entries that one change may touch to be remembered one by one. `growth.max_changes` need not be
+larger: beyond it the list is read as a whole."""
+
+SMALLEST_BOUND = 20
+"""Active entries from which a replacing import may be refused for withdrawing too many."""
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
+_MICROSECOND = dt.timedelta(microseconds=1)
 
 ACTIVE = frozenset({EntryState.ACTIVE})
 
@@ -39,11 +57,13 @@ class SqlListStore:
 
     Args:
         engine: from `safehold.storage.engine`. The caller disposes of it.
+        logged_changes: entries that one change may touch to be remembered one by one.
     """
 
-    def __init__(self, engine: sa.Engine) -> None:
+    def __init__(self, engine: sa.Engine, logged_changes: int = LOGGED_CHANGES) -> None:
         self._engine = engine
         self._staging = sql.staging(engine.dialect)
+        self._logged = logged_changes
 
     def lists(self) -> tuple[ListInfo, ...]:
         """All lists, by name."""
@@ -83,6 +103,38 @@ class SqlListStore:
                 with result:
                     yield ListReading(_info(row), _entries(result))
 
+    def changes(self, name: ListName, since: int, most: int) -> ListChanges | None:
+        """What changed after version `since`, read at one moment."""
+        with database_errors(), self._engine.connect() as connection:
+            if connection.dialect.name == "postgresql":
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                row = _required(connection, name)
+                if not row.changes_from <= since <= row.version:
+                    return None
+                of_list = {"of_list": row.list_id, "since_version": since}
+                if connection.execute(sql.COUNT_CHANGES, of_list).scalar_one() > most:
+                    return None
+                found = connection.execute(sql.SELECT_CHANGES, of_list)
+                return ListChanges(_info(row), since, tuple(_entry(entry) for entry in found))
+
+    def forget_changes(self, name: ListName, before: int) -> None:
+        """Forget the record of changes up to and including a version."""
+        with self._writing() as connection:
+            row = _locked(connection, name)
+            upto = min(before, row.version)
+            if upto <= row.changes_from:
+                return
+            connection.execute(sql.FORGET_CHANGES, {"of_list": row.list_id, "since_version": upto})
+            _set(connection, row, {"changes_from": upto})
+
+    def confirm(self, name: ListName, at: dt.datetime) -> None:
+        """The source has confirmed that the list is current."""
+        with self._writing() as connection:
+            row = _locked(connection, name)
+            if row.checked is None or row.checked < at:
+                _set(connection, row, {"checked": at})
+
     def set_tier(self, name: ListName, tier: Tier, at: dt.datetime) -> ListInfo:
         """Change the tier of a list; the list afterwards."""
         with self._writing() as connection:
@@ -98,14 +150,20 @@ class SqlListStore:
         changed = 0
         with self._writing() as connection:
             row = _locked(connection, name)
+            of_list = {"of_list": row.list_id, "at_version": row.version + 1}
+            counts = _counted(row)
             for start in range(0, len(entry_ids), STATE_IDS):
-                some = list(entry_ids[start : start + STATE_IDS])
+                named = of_list | {"of_entries": list(entry_ids[start : start + STATE_IDS])}
+                before = _counts(connection, sql.COUNT_NAMED, named)
                 changed += connection.execute(
-                    sql.SET_STATE,
-                    {"of_list": row.list_id, "of_entries": some, "to_state": state.value},
+                    sql.SET_STATE, named | {"to_state": state.value}
                 ).rowcount
+                after = _counts(connection, sql.COUNT_NAMED, named)
+                counts = {name: n + after[name] - before[name] for name, n in counts.items()}
+                if changed <= self._logged:
+                    connection.execute(sql.LOG_NAMED, named)
             if changed:
-                _bump(connection, row, at, _counts(connection, row.list_id))
+                _bump(connection, row, at, counts | self._bulk(connection, row, changed))
         return changed
 
     def remove(self, name: ListName, at: dt.datetime) -> None:
@@ -113,7 +171,12 @@ class SqlListStore:
         with self._writing() as connection:
             row = _locked(connection, name)
             connection.execute(sql.DELETE_ENTRIES, {"of_list": row.list_id})
-            _bump(connection, row, at, {"removed": at, **_counts(connection, row.list_id)})
+            zeros = dict.fromkeys(_counted(row), 0)
+            gone = self._bulk(connection, row, self._logged + 1)
+            _bump(connection, row, at, {"removed": at, "checked": None, **zeros, **gone})
+
+    def _bulk(self, connection: sa.Connection, row: sa.Row[Any], changed: int) -> dict[str, Any]:
+        return forget_bulk(connection, row, changed, self._logged)
 
     @contextmanager
     def importing(self, name: ListName) -> Iterator[ImportSession]:
@@ -124,7 +187,7 @@ class SqlListStore:
                 _drop_staging(connection)
                 staging_metadata.create_all(connection, checkfirst=False)
             try:
-                yield _SqlImportSession(connection, name, self._staging)
+                yield _SqlImportSession(connection, name, self._staging, self._logged)
             finally:
                 with database_errors():
                     connection.rollback()
@@ -144,17 +207,20 @@ class SqlListStore:
 class _SqlImportSession:
     """Rows in a temporary table, until `apply` takes them over in one transaction."""
 
-    def __init__(self, connection: sa.Connection, name: ListName, staging: sql.Staging) -> None:
+    def __init__(
+        self, connection: sa.Connection, name: ListName, staging: sql.Staging, logged: int
+    ) -> None:
         self._connection = connection
         self._name = name
         self._staging = staging
+        self._logged = logged
 
     def stage(self, rows: Sequence[EntryDraft]) -> None:
         """Put rows aside. The table is the connection's own, so no other writer waits."""
         if not rows:
             return
         with database_errors(), self._connection.begin():
-            self._connection.exec_driver_sql(self._staging.insert, list(rows))
+            self._connection.exec_driver_sql(self._staging.insert, [_parameters(r) for r in rows])
 
     def apply(self, plan: ImportPlan) -> ImportOutcome:
         """Take all staged rows over in one transaction."""
@@ -172,22 +238,38 @@ class _SqlImportSession:
 
     def _take_over(self, connection: sa.Connection, plan: ImportPlan) -> ImportOutcome:
         row = self._list_row(connection, plan)
-        of_list = {"of_list": row.list_id}
-        staged, superseded = connection.execute(sql.COUNT_STAGED).one()
+        of_list = {"of_list": row.list_id, "at_version": row.version + 1}
+        staged, superseded, timed = connection.execute(sql.COUNT_STAGED).one()
+        # Counting all is cheaper where all may have changed, or where there was nothing.
+        whole = plan.replace or not row.active + row.other
+        before = {} if whole else _counts(connection, sql.COUNT_OF_STAGED, of_list)
         updated = connection.execute(sql.UPDATE_FROM_STAGED, of_list).rowcount
+        if timed:
+            connection.execute(sql.TOUCH_FROM_STAGED, of_list)
         added = connection.execute(
             sql.INSERT_FROM_STAGED, of_list, execution_options={"preserve_rowcount": True}
         ).rowcount
         withdrawn = 0
         if plan.replace:
             withdrawn = connection.execute(sql.WITHDRAW_UNSTAGED, of_list).rowcount
+            if row.active >= SMALLEST_BOUND and withdrawn > row.active * plan.max_withdrawn_share:
+                raise ListShrankError
         changes: dict[str, Any] = {}
         if plan.tier is not None and plan.tier.value != row.tier:
             changes["tier"] = plan.tier.value
-        if added or updated or withdrawn:
-            changes.update(_counts(connection, row.list_id))
+        if changed := added + updated + withdrawn:
+            if whole:
+                changes.update(_counts(connection, sql.RECOUNT, of_list))
+            else:
+                after = _counts(connection, sql.COUNT_OF_STAGED, of_list)
+                changes |= {n: c + after[n] - before[n] for n, c in _counted(row).items()}
+            if changed <= self._logged:
+                connection.execute(sql.LOG_ALL if plan.replace else sql.LOG_STAGED, of_list)
+            changes |= forget_bulk(connection, row, changed, self._logged)
         if changes:
             _bump(connection, row, plan.at, changes)
+        if plan.sync is not None:
+            write_step(connection, plan.sync)
         return ImportOutcome(
             info=_info(_required(connection, self._name)),
             added=added,
@@ -214,9 +296,7 @@ class _SqlImportSession:
         row = connection.execute(sql.LOCK_LIST, {"of_name": self._name}).one()
         if row.removed is None:
             return row
-        connection.execute(
-            sa.update(lists).where(lists.c.list_id == row.list_id), {"removed": None, **fresh}
-        )
+        _set(connection, row, {"removed": None, "checked": None, **fresh})
         return connection.execute(sql.LOCK_LIST, {"of_name": self._name}).one()
 
 
@@ -234,15 +314,33 @@ def _locked(connection: sa.Connection, name: ListName) -> sa.Row[Any]:
     return row
 
 
+def _set(connection: sa.Connection, row: sa.Row[Any], values: dict[str, Any]) -> None:
+    connection.execute(sa.update(lists).where(lists.c.list_id == row.list_id).values(**values))
+
+
 def _bump(
     connection: sa.Connection, row: sa.Row[Any], at: dt.datetime, values: dict[str, Any]
 ) -> None:
     """Write changes of a list's row as its next version."""
-    connection.execute(
-        sa.update(lists)
-        .where(lists.c.list_id == row.list_id)
-        .values(version=row.version + 1, updated=at, **values)
-    )
+    _set(connection, row, {"version": row.version + 1, "updated": at, **values})
+
+
+def forget_bulk(
+    connection: sa.Connection, row: sa.Row[Any], changed: int, logged: int
+) -> dict[str, Any]:
+    """What becomes of a list's row where a change was too large to be remembered one by one."""
+    if changed <= logged:
+        return {}
+    upto = row.version + 1
+    connection.execute(sql.FORGET_CHANGES, {"of_list": row.list_id, "since_version": upto})
+    return {"changes_from": upto}
+
+
+def _parameters(row: EntryDraft) -> Sequence[Any]:
+    """A row as it goes to the driver: its time as a number."""
+    if row.source_at is None:
+        return row
+    return (*row[:-1], (row.source_at - _EPOCH) // _MICROSECOND)
 
 
 def _drop_staging(connection: sa.Connection) -> None:
@@ -250,8 +348,18 @@ def _drop_staging(connection: sa.Connection) -> None:
         connection.execute(sa.schema.DropTable(table, if_exists=True))
 
 
-def _counts(connection: sa.Connection, list_id: int) -> dict[str, Any]:
-    return dict(connection.execute(sql.RECOUNT, {"of_list": list_id}).mappings().one())
+_COUNTED = ("active", "other", *(f"active_{digest}" for digest in sql.DIGESTS))
+
+
+def _counted(row: sa.Row[Any]) -> dict[str, int]:
+    """The counts that stand in a list's row."""
+    return {name: getattr(row, name) for name in _COUNTED}
+
+
+def _counts(
+    connection: sa.Connection, statement: sa.Select[Any], of_list: dict[str, Any]
+) -> dict[str, int]:
+    return dict(connection.execute(statement, of_list).mappings().one())
 
 
 def _info(row: sa.Row[Any]) -> ListInfo:
@@ -267,11 +375,12 @@ def _info(row: sa.Row[Any]) -> ListInfo:
         ),
         active=row.active,
         other=row.other,
+        checked=row.checked,
     )
 
 
 def _entry(row: Sequence[Any]) -> Entry:
-    _, entry_id, classification, state, md5, sha1, sha256, pdq, quality = row
+    entry_id, classification, state, md5, sha1, sha256, pdq, quality = row
     return Entry(
         EntryId(entry_id), classification, EntryState(state), md5, sha1, sha256, pdq, quality
     )

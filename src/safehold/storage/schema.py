@@ -67,6 +67,9 @@ lists = sa.Table(
     sa.Column("active_sha1", sa.BigInteger, nullable=False),
     sa.Column("active_sha256", sa.BigInteger, nullable=False),
     sa.Column("active_pdq", sa.BigInteger, nullable=False),
+    sa.Column("checked", UtcDateTime, nullable=True),
+    # What changed after this version stands in `list_changes`.
+    sa.Column("changes_from", sa.BigInteger, nullable=False, server_default="0"),
 )
 
 entries = sa.Table(
@@ -88,6 +91,10 @@ entries = sa.Table(
     sa.Column("sha256", sa.LargeBinary, nullable=True),
     sa.Column("pdq", sa.LargeBinary, nullable=True),
     sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+    # When the source said so, in microseconds since 1970 in UTC.
+    sa.Column("source_at", sa.BigInteger, nullable=True),
+    # The version of the list with which it came to be as it is.
+    sa.Column("changed", sa.BigInteger, nullable=False, server_default="0"),
     sa.CheckConstraint(
         "state IN ('active', 'withdrawn', 'negative', 'quarantined')", name="entries_state"
     ),
@@ -99,6 +106,38 @@ entries = sa.Table(
     # One B-tree by (list, entry id): the primary key is also the order of reading.
     sqlite_with_rowid=False,
 )
+
+list_changes = sa.Table(
+    "list_changes",
+    metadata,
+    sa.Column(
+        "list_id",
+        sa.Integer,
+        sa.ForeignKey("lists.list_id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("entry_id", CODE_POINT_TEXT, primary_key=True),
+    sqlite_with_rowid=False,
+)
+"""Which entries changed with which version, as far as these were few."""
+
+list_syncs = sa.Table(
+    "list_syncs",
+    metadata,
+    sa.Column("list_name", CODE_POINT_TEXT, primary_key=True),
+    sa.Column("exchange", CODE_POINT_TEXT, primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("cursor", sa.Text, nullable=False),
+    sa.Column("began", UtcDateTime, nullable=True),
+    sa.Column("ended", UtcDateTime, nullable=True),
+    sa.Column("good", UtcDateTime, nullable=True),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("code", sa.Text, nullable=False),
+    sa.Column("counts", sa.Text, nullable=False),
+)
+"""Where the synchronisations of lists stand."""
 
 staging_metadata = sa.MetaData()
 """Tables of a connection alone, for one import: they are gone when the process is."""

@@ -9,11 +9,18 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from contextlib import contextmanager
 
 from safehold.hashing.model import SignalType
 from safehold.ids import EntryId, ListName
-from safehold.lists.interface import ImportOutcome, ImportPlan, ImportSession, ListReading
+from safehold.lists.interface import (
+    ImportOutcome,
+    ImportPlan,
+    ImportSession,
+    ListChanges,
+    ListReading,
+)
 from safehold.lists.model import (
     Entry,
     EntryDraft,
@@ -22,21 +29,34 @@ from safehold.lists.model import (
     Tier,
     UnknownListError,
 )
+from safehold.lists.sync.model import ListShrankError
+from safehold.testing.sync_store import MemorySyncStore
 
 _ACTIVE = frozenset({EntryState.ACTIVE})
+_FOUND_HERE = frozenset({EntryState.NEGATIVE, EntryState.QUARANTINED})
 
 
 @dataclasses.dataclass(frozen=True)
 class _Stored:
+    """A list, its entries, when their source said what it says of them, and what changed.
+
+    `logged` has the changed entries by version, from `changes_from` on.
+    """
+
     info: ListInfo
     entries: dict[EntryId, Entry]
     removed: bool = False
+    times: dict[EntryId, dt.datetime] = dataclasses.field(default_factory=dict)
+    logged: dict[int, frozenset[EntryId]] = dataclasses.field(default_factory=dict)
+    changes_from: int = 0
 
 
 class MemoryListStore:
     """A `ListStore` that forgets everything with the process. For one thread."""
 
-    def __init__(self) -> None:
+    def __init__(self, syncs: MemorySyncStore | None = None, logged_changes: int = 200_000) -> None:
+        self.syncs = syncs or MemorySyncStore()
+        self._logged = logged_changes
         self._lists: dict[ListName, _Stored] = {}
 
     def lists(self) -> tuple[ListInfo, ...]:
@@ -65,6 +85,32 @@ class MemoryListStore:
         """Begin an import into a list, which need not exist yet."""
         yield _MemoryImportSession(self, name)
 
+    def changes(self, name: ListName, since: int, most: int) -> ListChanges | None:
+        """What changed after version `since`."""
+        stored = self._required(name)
+        if not stored.changes_from <= since <= stored.info.version:
+            return None
+        named = {i for version, ids in stored.logged.items() if version > since for i in ids}
+        if len(named) > most:
+            return None
+        entries = tuple(e for i, e in sorted(stored.entries.items()) if i in named)
+        return ListChanges(stored.info, since, entries)
+
+    def forget_changes(self, name: ListName, before: int) -> None:
+        """Forget the record of changes up to and including a version."""
+        stored = self._required(name)
+        upto = min(before, stored.info.version)
+        if upto > stored.changes_from:
+            left = {v: ids for v, ids in stored.logged.items() if v > upto}
+            self._lists[name] = dataclasses.replace(stored, logged=left, changes_from=upto)
+
+    def confirm(self, name: ListName, at: dt.datetime) -> None:
+        """The source has confirmed that the list is current."""
+        stored = self._required(name)
+        if stored.info.checked is None or stored.info.checked < at:
+            info = dataclasses.replace(stored.info, checked=at)
+            self._lists[name] = dataclasses.replace(stored, info=info)
+
     def set_tier(self, name: ListName, tier: Tier, at: dt.datetime) -> ListInfo:
         """Change the tier of a list; the list afterwards."""
         stored = self._required(name)
@@ -84,37 +130,62 @@ class MemoryListStore:
             if entry_id in stored.entries and stored.entries[entry_id].state is not state
         }
         if changed:
-            self._put(_Stored(stored.info, stored.entries | changed), at)
+            self._put(
+                dataclasses.replace(stored, entries=stored.entries | changed), at, set(changed)
+            )
         return len(changed)
 
     def remove(self, name: ListName, at: dt.datetime) -> None:
         """Remove a list with all its entries."""
         stored = self._required(name)
-        self._put(_Stored(stored.info, {}, removed=True), at)
+        info = dataclasses.replace(stored.info, checked=None)
+        self._put(_Stored(info, {}, removed=True), at, None)
 
     def take_over(
         self, name: ListName, staged: dict[EntryId, EntryDraft], plan: ImportPlan
     ) -> tuple[int, int, int]:
         """Rules 3 to 5: entries added, updated and withdrawn."""
+        if plan.sync is not None:
+            self.syncs.check(plan.sync)
         stored = self._lists.get(name)
         if stored is None or stored.removed:
             stored = self._fresh(name, plan)
-            self._lists[name] = stored
-        entries, added, updated, withdrawn = dict(stored.entries), 0, 0, 0
+        entries, times = dict(stored.entries), dict(stored.times)
+        added: set[EntryId] = set()
+        updated: set[EntryId] = set()
+        withdrawn: set[EntryId] = set()
         for entry_id, draft in staged.items():
-            old = entries.get(entry_id)
-            entries[entry_id] = _updated(draft, old)
-            added += old is None
-            updated += old is not None and entries[entry_id] != old
+            old, at = entries.get(entry_id), times.get(entry_id)
+            if old is None or _in_time(draft, old, at):
+                entries[entry_id] = _updated(draft, old)
+                (added if old is None else updated).add(entry_id)
+                if entries[entry_id] == old:
+                    updated.discard(entry_id)
+            if draft.source_at is not None and (at is None or at < draft.source_at):
+                times[entry_id] = draft.source_at
         if plan.replace:
+            active = [e for e in stored.entries.values() if e.state is EntryState.ACTIVE]
             for entry_id, entry in entries.items():
                 if entry_id not in staged and entry.state is EntryState.ACTIVE:
                     entries[entry_id] = dataclasses.replace(entry, state=EntryState.WITHDRAWN)
-                    withdrawn += 1
+                    withdrawn.add(entry_id)
+            if len(active) >= 20 and len(withdrawn) > len(active) * plan.max_withdrawn_share:
+                raise ListShrankError
         tier = plan.tier or stored.info.tier
+        self._lists[name] = stored
+        fresh = dataclasses.replace(
+            stored,
+            info=dataclasses.replace(stored.info, tier=tier),
+            entries=entries,
+            times=times,
+        )
         if added or updated or withdrawn or tier is not stored.info.tier:
-            self._put(_Stored(dataclasses.replace(stored.info, tier=tier), entries), plan.at)
-        return added, updated, withdrawn
+            self._put(fresh, plan.at, added | updated | withdrawn)
+        else:
+            self._lists[name] = fresh
+        if plan.sync is not None:
+            self.syncs.save(plan.sync)
+        return len(added), len(updated), len(withdrawn)
 
     def _fresh(self, name: ListName, plan: ImportPlan) -> _Stored:
         before = self._lists.get(name)
@@ -131,6 +202,7 @@ class MemoryListStore:
                 other=0,
             ),
             {},
+            changes_from=before.changes_from if before else 0,
         )
 
     def _required(self, name: ListName) -> _Stored:
@@ -139,8 +211,10 @@ class MemoryListStore:
             raise UnknownListError.named(name)
         return stored
 
-    def _put(self, stored: _Stored, at: dt.datetime) -> None:
-        """Keep a changed list as its next version."""
+    def _put(
+        self, stored: _Stored, at: dt.datetime, changed: AbstractSet[EntryId] | None = frozenset()
+    ) -> None:
+        """Keep a changed list as its next version; None where too much changed to tell it."""
         active = [e for e in stored.entries.values() if e.state is EntryState.ACTIVE]
         info = dataclasses.replace(
             stored.info,
@@ -150,7 +224,13 @@ class MemoryListStore:
             active=len(active),
             other=len(stored.entries) - len(active),
         )
-        self._lists[info.name] = dataclasses.replace(stored, info=info)
+        kept = dataclasses.replace(stored, info=info)
+        if changed is None or len(changed) > self._logged:
+            kept = dataclasses.replace(kept, logged={}, changes_from=info.version)
+        elif changed:
+            logged = stored.logged | {info.version: frozenset(changed)}
+            kept = dataclasses.replace(kept, logged=logged)
+        self._lists[info.name] = kept
 
 
 class _MemoryImportSession:
@@ -210,9 +290,18 @@ def _merged(old: EntryDraft, new: EntryDraft) -> tuple[EntryDraft, bool]:
             sha256,
             pdq,
             quality,
+            old.source_at if new.source_at is None else new.source_at,
         ),
         agree,
     )
+
+
+def _in_time(draft: EntryDraft, old: Entry, at: dt.datetime | None) -> bool:
+    """Rule 6: whether a row may change the entry that is there."""
+    if draft.source_at is None or at is None or draft.source_at > at:
+        return True
+    stays = old.state is EntryState.WITHDRAWN and draft.state is not EntryState.WITHDRAWN
+    return draft.source_at == at and not stays
 
 
 def _updated(draft: EntryDraft, old: Entry | None) -> Entry:
@@ -222,6 +311,8 @@ def _updated(draft: EntryDraft, old: Entry | None) -> Entry:
         if classification is None:
             classification = old.classification
         if state is None and old.state is not EntryState.WITHDRAWN:
+            state = old.state
+        if draft.source_at is not None and old.state in _FOUND_HERE:
             state = old.state
         if quality is None and draft.pdq is not None and draft.pdq == old.pdq:
             quality = old.pdq_quality
