@@ -149,6 +149,10 @@ def _draft_parameters() -> dict[str, sa.BindParameter[object]]:
     return {name: sa.bindparam(name) for name in EntryDraft._fields}
 
 
+_STAGED = entries.c.entry_id.in_(sa.select(staged_entries.c.entry_id))
+"""Says a second time what the joins with staged entries say, so that SQLite looks for those few
+and does not read the whole list."""
+
 _Columns = sa.ColumnCollection[str, sa.ColumnElement[object]]
 
 
@@ -189,7 +193,7 @@ def _update_from_staged() -> sa.Update:
     values["changed"] = _version
     return (
         sa.update(entries)
-        .where(old.list_id == _list_id, old.entry_id == new.entry_id, _in_time(), changed)
+        .where(old.list_id == _list_id, old.entry_id == new.entry_id, _STAGED, _in_time(), changed)
         .values(values)
     )
 
@@ -216,6 +220,7 @@ TOUCH_FROM_STAGED = (
     .where(
         entries.c.list_id == _list_id,
         entries.c.entry_id == staged_entries.c.entry_id,
+        _STAGED,
         staged_entries.c.source_at.isnot(None),
         sa.or_(entries.c.source_at.is_(None), entries.c.source_at < staged_entries.c.source_at),
     )
@@ -286,6 +291,7 @@ COUNT_OF_STAGED = (
         entries,
         sa.and_(entries.c.list_id == _list_id, entries.c.entry_id == staged_entries.c.entry_id),
     )
+    .where(_STAGED)
 )
 """The same of the entries that are staged and there: before and after, they tell the change."""
 
@@ -303,7 +309,8 @@ LOG_STAGED = _log(
     staged_entries.join(
         entries,
         sa.and_(entries.c.list_id == _list_id, entries.c.entry_id == staged_entries.c.entry_id),
-    )
+    ),
+    _STAGED,
 )
 """Remember which of the staged entries changed now."""
 
