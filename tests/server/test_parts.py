@@ -23,6 +23,7 @@ from safehold.engine.spool import Spool
 from safehold.errors import SafeholdError
 from safehold.ids import ListName
 from safehold.lists.model import ListInfo, SnapshotMissingError, Tier
+from safehold.matching.interface import OpenList
 from safehold.matching.snapshot import Snapshot
 from safehold.runtime.listening import Binding, ListenError
 from safehold.runtime.log import json_log
@@ -207,6 +208,12 @@ class FakeLists:
         made = [FakeSnapshot(name, self.versions[name]) for name in names]
         self.opened += made
         return tuple(cast("list[Snapshot]", made))
+
+    def advance(self, opened: OpenList, name: str) -> OpenList | None:
+        return None
+
+    def is_moved(self, opened: OpenList, name: str) -> bool:
+        return False
 
 
 class FakeScreening:

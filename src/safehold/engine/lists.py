@@ -1,9 +1,10 @@
 """The lists that are open, kept up to date while the server runs.
 
 Opening reads every byte of a snapshot, so it happens in a thread; the new set takes the place
-of the old one in one step, and an old snapshot is closed when no batch uses it any more. A list
-that cannot be opened counts as missing; where an older version of it is open that one goes on
-being matched, since a match is a match.
+of the old one in one step, and an old list is closed when no batch uses it any more. A list of
+which little changed is matched over the snapshot that is open already, and what changed since. A
+list that cannot be opened counts as missing; where an older version of it is open that one goes
+on being matched, since a match is a match.
 """
 
 from __future__ import annotations
@@ -24,7 +25,7 @@ from safehold.runtime.log import Log
 from safehold.screening import Examination, Screening
 
 if TYPE_CHECKING:
-    from safehold.matching.snapshot import Snapshot
+    from safehold.matching.interface import OpenList
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +50,9 @@ class _Generation:
     """A set of lists, those who use it, and the snapshots that close when it is over."""
 
     lists: OpenLists
-    snapshots: Mapping[str, Snapshot]
+    snapshots: Mapping[str, OpenList]
     users: int = 0
-    leaving: list[Snapshot] = field(default_factory=list)
+    leaving: list[OpenList] = field(default_factory=list)
     retired: bool = False
 
 
@@ -59,7 +60,7 @@ class ListWatch:
     """Opens lists, and looks from time to time whether there are others. Safe for threads."""
 
     def __init__(
-        self, source: ListSource, screening: Callable[[Sequence[Snapshot]], Screening], log: Log
+        self, source: ListSource, screening: Callable[[Sequence[OpenList]], Screening], log: Log
     ) -> None:
         self._source = source
         self._screening = screening
@@ -68,7 +69,7 @@ class ListWatch:
         self._refreshing = threading.Lock()
         self._generation: _Generation | None = None
         self._old: list[_Generation] = []
-        self._seen: dict[str, tuple[int, str]] | None = None
+        self._seen: dict[str, tuple[int, str, dt.datetime]] | None = None
         self._failed: frozenset[str] = frozenset()
 
     @property
@@ -107,14 +108,15 @@ class ListWatch:
         """
         with self._refreshing:
             infos = self._source.show()
-            seen = {str(info.name): (info.version, str(info.tier)) for info in infos}
-            if seen == self._seen and not self._failed and not force:
-                return False
+            seen = {str(i.name): (i.version, str(i.tier), i.confirmed) for i in infos}
             before = dict(self._generation.snapshots) if self._generation else {}
+            moved = {name for name, opened in before.items() if self._source.is_moved(opened, name)}
+            if seen == self._seen and not (self._failed or moved or force):
+                return False
             if force:
                 self._seen = None
-            snapshots, failed = self._opened(infos, before)
-            if failed == self._failed and seen == self._seen:
+            snapshots, failed = self._opened(infos, before, moved)
+            if failed == self._failed and seen == self._seen and snapshots == before:
                 return False  # what could not be opened still cannot
             self._take(infos, snapshots, failed)
             self._seen, self._failed = seen, failed
@@ -131,18 +133,14 @@ class ListWatch:
             self._close_unused()
 
     def _opened(
-        self, infos: Sequence[ListInfo], before: Mapping[str, Snapshot]
-    ) -> tuple[dict[str, Snapshot], frozenset[str]]:
-        opened: dict[str, Snapshot] = {}
+        self, infos: Sequence[ListInfo], before: Mapping[str, OpenList], moved: set[str]
+    ) -> tuple[dict[str, OpenList], frozenset[str]]:
+        opened: dict[str, OpenList] = {}
         failed = set()
         for info in infos:
             name = str(info.name)
-            now = (info.version, str(info.tier))
-            if name in before and name not in self._failed and (self._seen or {}).get(name) == now:
-                opened[name] = before[name]
-                continue
             try:
-                [opened[name]] = self._source.open([name])
+                opened[name] = self._one(info, before.get(name), name in moved)
             except SafeholdError as error:
                 failed.add(name)
                 self._log.error("list_not_opened", code=error.code)
@@ -150,12 +148,25 @@ class ListWatch:
                     opened[name] = before[name]
         return opened, frozenset(failed)
 
+    def _one(self, info: ListInfo, before: OpenList | None, moved: bool) -> OpenList:
+        """A list as it is now, by the cheapest way."""
+        name = str(info.name)
+        seen = (self._seen or {}).get(name)
+        if before is not None and not moved and self._seen is not None:
+            if name not in self._failed and seen and seen[:2] == (info.version, str(info.tier)):
+                return before
+            advanced = self._source.advance(before, name)
+            if advanced is not None:
+                return advanced
+        [opened] = self._source.open([name])
+        return opened
+
     def _take(
-        self, infos: Sequence[ListInfo], snapshots: dict[str, Snapshot], failed: frozenset[str]
+        self, infos: Sequence[ListInfo], snapshots: dict[str, OpenList], failed: frozenset[str]
     ) -> None:
         screening = self._screening(list(snapshots.values()))
         _prime(screening)
-        updated = {str(i.name): i.updated for i in infos if str(i.name) not in failed}
+        updated = {str(i.name): i.confirmed for i in infos if str(i.name) not in failed}
         versions = {name: _version(snapshot) for name, snapshot in snapshots.items()}
         fresh = _Generation(OpenLists(screening, versions, updated, len(infos)), snapshots)
         with self._lock:
@@ -169,7 +180,7 @@ class ListWatch:
 
     def _close_unused(self) -> None:
         # Sets are closed in order: a younger one may use what an older one leaves to it.
-        ended: list[Snapshot] = []
+        ended: list[OpenList] = []
         with self._lock:
             while self._old and not self._old[0].users:
                 ended += self._old.pop(0).leaving
@@ -177,7 +188,7 @@ class ListWatch:
             snapshot.close()
 
 
-def _version(snapshot: Snapshot) -> int:
+def _version(snapshot: OpenList) -> int:
     version = snapshot.metadata.extra.get("version", 0)
     return version if isinstance(version, int) else 0
 

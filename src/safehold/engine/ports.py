@@ -14,7 +14,7 @@ from safehold.intake.model import Answer, Submission
 from safehold.lists.model import ListInfo
 
 if TYPE_CHECKING:
-    from safehold.matching.snapshot import Snapshot
+    from safehold.matching.interface import OpenList
 
 
 class Triage(Protocol):
@@ -36,8 +36,19 @@ class ListSource(Protocol):
         """All lists."""
         ...
 
-    def open(self, names: Sequence[str] | None = None) -> tuple[Snapshot, ...]:
-        """Open snapshots, each checked as a whole."""
+    def open(self, names: Sequence[str] | None = None) -> tuple[OpenList, ...]:
+        """Open lists, each snapshot checked as a whole."""
+        ...
+
+    def advance(self, opened: OpenList, name: str) -> OpenList | None:
+        """An open list at its present version.
+
+        Gives the list itself where nothing changed, None where it must be opened anew.
+        """
+        ...
+
+    def is_moved(self, opened: OpenList, name: str) -> bool:
+        """Whether the snapshot of an open list was made anew since it was opened."""
         ...
 
 

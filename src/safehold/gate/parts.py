@@ -37,7 +37,7 @@ from safehold.runtime.networks import Network
 from safehold.screening import Screening
 
 if TYPE_CHECKING:
-    from safehold.matching.snapshot import Snapshot
+    from safehold.matching.interface import OpenList
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class GateParts:
     recorder: Triage
     names: KeyedNames
     lists: ListSource
-    screening: Callable[[Sequence[Snapshot]], Screening]
+    screening: Callable[[Sequence[OpenList]], Screening]
     pool: Callable[[], WorkerPool]
     request: Message
     clock: Clock

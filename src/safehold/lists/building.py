@@ -6,6 +6,7 @@ that version already, there is nothing to do.
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -108,8 +109,8 @@ class SnapshotBuilder:
                     place.make()
                     self._writer()(
                         path,
-                        (_snapshot_entry(entry) for entry in reading.entries),
-                        self._metadata(info),
+                        (snapshot_entry(entry) for entry in reading.entries),
+                        metadata_of(info, self._clock.now()),
                         self._key_fingerprint,
                         progress,
                     )
@@ -131,18 +132,21 @@ class SnapshotBuilder:
 
         return write_snapshot
 
-    def _metadata(self, info: ListInfo) -> SnapshotMetadata:
-        from safehold.matching.layout import SnapshotMetadata
 
-        extra: dict[str, Any] = {
-            "version": info.version,
-            "updated": info.updated.isoformat(),
-            "source": info.source,
-        }
-        return SnapshotMetadata(info.name, info.tier.value, self._clock.now(), extra)
+def metadata_of(info: ListInfo, created: dt.datetime) -> SnapshotMetadata:
+    """What a snapshot of a list says of it."""
+    from safehold.matching.layout import SnapshotMetadata
+
+    extra: dict[str, Any] = {
+        "version": info.version,
+        "updated": info.updated.isoformat(),
+        "source": info.source,
+    }
+    return SnapshotMetadata(info.name, info.tier.value, created, extra)
 
 
-def _snapshot_entry(entry: Entry) -> SnapshotEntry:
+def snapshot_entry(entry: Entry) -> SnapshotEntry:
+    """An entry as it goes into a snapshot."""
     return SnapshotEntry(
         entry.entry_id,
         entry.classification,

@@ -23,3 +23,13 @@ class GrowthOptions:
     compact_changes: int = 50_000
     compact_share: float = 0.05
     compact_minutes: float = 5.0
+
+
+SMALLEST = 1_000
+"""Changed entries below which no snapshot is made anew for them."""
+
+
+def is_due(options: GrowthOptions, entries: int, changed: int) -> bool:
+    """Whether a snapshot of so many entries is to be made anew for so many changes."""
+    share = max(SMALLEST, int(options.compact_share * entries))
+    return changed >= min(options.compact_changes, share)

@@ -131,12 +131,16 @@ class ListChanges:
 class ListStore(Protocol):
     """Where lists and their entries are kept."""
 
-    def changes(self, name: ListName, since: int, most: int) -> ListChanges | None:
+    def changes(
+        self, name: ListName, since: int, most: int, at: dt.datetime | None = None
+    ) -> ListChanges | None:
         """What changed after version `since`, read at one moment.
 
         None where it is more than `most` entries, or is not known any more (a bulk import keeps
         no record of single changes, and compaction forgets them): then the whole list is to be
-        read. A change of the tier alone gives no entries.
+        read. None also where the list did not become that version at the moment `at`: a database
+        that was restored from a backup may reach the same version a second time, with other
+        entries. A change of the tier alone gives no entries.
 
         Raises:
             UnknownListError: there is none of that name.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +11,17 @@ from safehold.clock import Clock
 from safehold.hashing.keyed import DigestKey
 from safehold.hashing.model import SignalType
 from safehold.ids import ListName
-from safehold.lists.building import BuildProgress, BuiltSnapshot, SnapshotBuilder
+from safehold.lists.building import (
+    BuildProgress,
+    BuiltSnapshot,
+    SnapshotBuilder,
+    metadata_of,
+    snapshot_entry,
+)
 from safehold.lists.catalog import open_snapshots
 from safehold.lists.detect import ListFormat
-from safehold.lists.folders import ListFolder, folder_errors
+from safehold.lists.folders import ListFolder, Pointer, folder_errors
+from safehold.lists.growth import GrowthOptions, is_due
 from safehold.lists.importing import (
     Importer,
     ImportLimits,
@@ -21,11 +29,16 @@ from safehold.lists.importing import (
     ImportReport,
     Progress,
 )
-from safehold.lists.interface import ListStore
-from safehold.lists.model import ListInfo, SnapshotMissingError, Tier, list_name
+from safehold.lists.interface import ListChanges, ListStore
+from safehold.lists.model import EntryState, ListInfo, SnapshotMissingError, Tier, list_name
 
 if TYPE_CHECKING:
+    from safehold.matching.interface import OpenList, SnapshotEntry
+    from safehold.matching.layered import Delta
     from safehold.matching.snapshot import Snapshot
+
+SMALL_LIST = 20_000
+"""Active entries up to which a snapshot is made anew with each change: it takes no time."""
 
 
 class ListService:
@@ -37,6 +50,7 @@ class ListService:
         key: the home's key of exact digests.
         clock: tells when lists change.
         limits: bounds of imports.
+        growth: when changes are matched beside a snapshot, and when it is made anew.
     """
 
     def __init__(
@@ -46,8 +60,10 @@ class ListService:
         key: DigestKey,
         clock: Clock,
         limits: ImportLimits | None = None,
+        growth: GrowthOptions | None = None,
     ) -> None:
         self._store = store
+        self._growth = growth or GrowthOptions()
         self._folder = folder
         self._key = key
         self._clock = clock
@@ -92,7 +108,7 @@ class ListService:
             progress,
         )
         if report.list_info is not None:
-            self._builder.build(checked, progress=build_progress)
+            self._build_if_due(report.list_info, build_progress)
         return report
 
     def show(self) -> list[ListInfo]:
@@ -100,13 +116,13 @@ class ListService:
         return list(self._store.lists())
 
     def set_tier(self, name: str, tier: Tier) -> ListInfo:
-        """Change a list's tier, and its snapshot with it; the list afterwards.
+        """Change a list's tier; the list afterwards.
 
         Raises:
             UnknownListError: there is none of that name.
         """
         info = self._store.set_tier(list_name(name), tier, self._clock.now())
-        self._builder.build(info.name)
+        self._build_if_due(info)
         return info
 
     def remove(self, name: str) -> None:
@@ -137,12 +153,13 @@ class ListService:
         """
         return self._builder.build(list_name(name), force=force)
 
-    def open(self, names: Sequence[str] | None = None) -> tuple[Snapshot, ...]:
-        """Open the snapshots of lists as the store has them; None for all.
+    def open(self, names: Sequence[str] | None = None) -> tuple[OpenList, ...]:
+        """Open lists as the store has them; None for all.
 
-        A snapshot that is missing, behind its list or damaged is built again first. Every byte
-        is read and checked before anything is matched (about a second for each GB): what a
-        damaged table hides would be allowed, and a row once written is believed. The caller
+        A snapshot that is missing or damaged is built again first; one that is behind its list is
+        opened with what changed since, or built again where that is too much. Every byte of a
+        snapshot is read and checked before anything is matched (about a second for each GB): what
+        a damaged table hides would be allowed, and a row once written is believed. The caller
         closes them.
 
         Raises:
@@ -153,7 +170,7 @@ class ListService:
             infos = list(self._store.lists())
         else:
             infos = [self._store.get(list_name(name)) for name in dict.fromkeys(names)]
-        opened: list[Snapshot] = []
+        opened: list[OpenList] = []
         try:
             for info in infos:
                 opened.append(self._open(info))
@@ -163,7 +180,78 @@ class ListService:
             raise
         return tuple(opened)
 
-    def _open(self, info: ListInfo) -> Snapshot:
+    def advance(self, opened: OpenList, name: str) -> OpenList | None:
+        """An open list at its present version, over the same snapshot.
+
+        Gives the list itself where nothing changed, and None where it must be opened anew: its
+        snapshot was made anew since, or too much has changed. Both are to be closed.
+
+        Raises:
+            UnknownListError: there is none of that name.
+            SnapshotClosedError: it was closed.
+        """
+        checked = list_name(name)
+        if self.is_moved(opened, checked):
+            return None
+        base, delta, (version, updated) = layers_of(opened)
+        changes = self._store.changes(checked, version, self._growth.max_changes, updated)
+        if changes is None:
+            return None
+        if (changes.info.version, changes.info.updated) == (version, updated):
+            return opened
+        delta = delta.then(base, changed_entries(changes))
+        if len(delta) > self._growth.max_changes:
+            return None
+        return self._layered(base.share(), delta, changes.info)
+
+    def is_moved(self, opened: OpenList, name: str) -> bool:
+        """Whether the snapshot of an open list was made anew since it was opened."""
+        base, _, _ = layers_of(opened)
+        pointer = self._pointer(list_name(name))
+        return pointer is not None and (pointer.version, pointer.updated) != version_of(base)
+
+    def compact(self, name: str) -> bool:
+        """Make the snapshot of a list anew where so much changed that it pays; whether it did.
+
+        What changed before the snapshot that was current until now is forgotten: whoever has an
+        older one open opens the new one.
+
+        Raises:
+            UnknownListError: there is none of that name.
+            SnapshotWriteError: no space, or the folder cannot be written.
+        """
+        info = self._store.get(list_name(name))
+        pointer = self._pointer(info.name)
+        if pointer == Pointer.to(info) or not self._is_due(info, pointer):
+            return False
+        self._builder.build(info.name)
+        if pointer is not None:
+            self._store.forget_changes(info.name, pointer.version)
+        return True
+
+    def _build_if_due(self, info: ListInfo, progress: BuildProgress | None = None) -> None:
+        """Build a snapshot, but not for a few changes of a long list."""
+        if info.active <= SMALL_LIST or self._is_due(info, self._pointer(info.name)):
+            self._builder.build(info.name, progress=progress)
+
+    def _is_due(self, info: ListInfo, pointer: Pointer | None) -> bool:
+        changes = self._since(info, pointer)
+        return changes is None or is_due(self._growth, info.active, len(changes.entries))
+
+    def _since(self, info: ListInfo, pointer: Pointer | None) -> ListChanges | None:
+        """What changed since a snapshot, where the snapshot is there and that is not too much."""
+        if pointer is None or not self._place(info.name).snapshot(pointer).is_file():
+            return None
+        most = self._growth.max_changes
+        return self._store.changes(info.name, pointer.version, most, pointer.updated)
+
+    def _place(self, name: ListName) -> ListFolder:
+        return ListFolder(self._folder, name)
+
+    def _pointer(self, name: ListName) -> Pointer | None:
+        return self._place(name).current()
+
+    def _open(self, info: ListInfo) -> OpenList:
         from safehold.matching.errors import (
             SnapshotDamagedError,
             SnapshotForeignError,
@@ -171,6 +259,9 @@ class ListService:
         )
 
         if not self._builder.is_current(info):
+            layered = self._open_layered(info)
+            if layered is not None:
+                return layered
             self._builder.build(info.name)
         try:
             return self._checked(info.name)
@@ -182,6 +273,38 @@ class ListService:
         ):
             self._builder.build(info.name, force=True)
             return self._checked(info.name)
+
+    def _open_layered(self, info: ListInfo) -> OpenList | None:
+        """The list over a snapshot that is behind it; None where one must be built."""
+        from safehold.matching.errors import SnapshotError
+        from safehold.matching.layered import Delta
+
+        changes = self._since(info, self._pointer(info.name))
+        if changes is None:
+            return None
+        try:
+            base = self._checked(info.name)
+        except (SnapshotError, SnapshotMissingError):
+            return None
+        try:
+            version, updated = version_of(base)
+            if version != changes.since:
+                # Another process has made a snapshot meanwhile.
+                most = self._growth.max_changes
+                newer = self._store.changes(info.name, version, most, updated)
+                if newer is None:
+                    base.close()
+                    return None
+                changes = newer
+            return self._layered(base, Delta().then(base, changed_entries(changes)), changes.info)
+        except BaseException:
+            base.close()
+            raise
+
+    def _layered(self, base: Snapshot, delta: Delta, info: ListInfo) -> OpenList:
+        from safehold.matching.layered import LayeredList
+
+        return LayeredList(base, delta, metadata_of(info, self._clock.now()))
 
     def _checked(self, name: ListName) -> Snapshot:
         """The current snapshot, its body read and found intact."""
@@ -195,3 +318,28 @@ class ListService:
             snapshot.close()
             raise
         return snapshot
+
+
+def version_of(opened: OpenList) -> tuple[int, dt.datetime]:
+    """The version of an open list, and when the list had become that."""
+    extra = opened.metadata.extra
+    return int(extra["version"]), dt.datetime.fromisoformat(extra["updated"])
+
+
+def layers_of(opened: OpenList) -> tuple[Snapshot, Delta, tuple[int, dt.datetime]]:
+    """The snapshot of an open list, what changed since, and its version."""
+    from safehold.matching.layered import Delta, LayeredList
+    from safehold.matching.snapshot import Snapshot
+
+    if isinstance(opened, LayeredList):
+        return opened.base, opened.delta, version_of(opened)
+    assert isinstance(opened, Snapshot)
+    return opened, Delta(), version_of(opened)
+
+
+def changed_entries(changes: ListChanges) -> dict[str, SnapshotEntry | None]:
+    """The entries that changed as they are matched; None for those that are not active."""
+    return {
+        entry.entry_id: snapshot_entry(entry) if entry.state is EntryState.ACTIVE else None
+        for entry in changes.entries
+    }

@@ -7,10 +7,17 @@ the tests compare each with `linear`.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from types import TracebackType
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
+
+from safehold.hashing.keyed import DigestKey
+from safehold.hashing.model import SignalType
+
+if TYPE_CHECKING:
+    from safehold.matching.layout import SnapshotMetadata
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +74,76 @@ class SnapshotEntry:
     sha256: bytes | None = None
     pdq: bytes | None = None
     pdq_quality: int | None = None
+
+
+class OpenList(Protocol):
+    """A list that is open for searching: a `Snapshot`, or a `LayeredList` over one.
+
+    Entries have numbers, 0 to `entry_count` - 1; some may belong to no entry any more, and are
+    never found.
+    """
+
+    def __enter__(self) -> OpenList:
+        """The list itself; leaving the block closes it."""
+        ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Close it."""
+        ...
+
+    @property
+    def metadata(self) -> SnapshotMetadata:
+        """What the list says of itself."""
+        ...
+
+    @property
+    def key(self) -> DigestKey:
+        """The key of the exact digests."""
+        ...
+
+    @property
+    def entry_count(self) -> int:
+        """One more than the highest number of an entry."""
+        ...
+
+    @property
+    def pdq(self) -> PdqIndex:
+        """The index of PDQ hashes; its rows are mapped by `pdq_entry_numbers`."""
+        ...
+
+    def pdq_entry_numbers(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The entries of rows of the PDQ index; int64 of the same shape."""
+        ...
+
+    def pdq_quality(self, rows: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """The PDQ quality of rows, 255 where the list does not tell it."""
+        ...
+
+    def exact(self, signal: SignalType, keyed: list[bytes]) -> list[NDArray[np.int64]]:
+        """For each keyed digest the numbers of all entries that have it."""
+        ...
+
+    def signals_of(self, number: int) -> frozenset[SignalType]:
+        """Which digests an entry has."""
+        ...
+
+    def entry(self, number: int) -> SnapshotEntry:
+        """An entry by its number."""
+        ...
+
+    def entry_id(self, number: int) -> str:
+        """The id of an entry within its list."""
+        ...
+
+    def classification(self, number: int) -> str:
+        """The classification of an entry; empty when unknown."""
+        ...
+
+    def close(self) -> None:
+        """End its use."""
+        ...

@@ -36,9 +36,8 @@ from safehold.hashing.model import (
 )
 from safehold.ids import EntryId, ListName
 from safehold.matching.errors import TooManyHitsError
-from safehold.matching.interface import PdqHits, SnapshotEntry
+from safehold.matching.interface import OpenList, PdqHits, SnapshotEntry
 from safehold.matching.layout import EXACT_SIGNALS, UNKNOWN_QUALITY
-from safehold.matching.snapshot import Snapshot
 
 _ORIENTATIONS = tuple(Orientation)
 
@@ -180,10 +179,10 @@ class _Found:
 
 
 class Matcher:
-    """Matches items with a set of open snapshots."""
+    """Matches items with a set of open lists."""
 
-    def __init__(self, snapshots: Iterable[Snapshot], options: MatchOptions | None = None) -> None:
-        """Take open snapshots, in the order in which their matches shall stand."""
+    def __init__(self, snapshots: Iterable[OpenList], options: MatchOptions | None = None) -> None:
+        """Take open lists, in the order in which their matches shall stand."""
         self._snapshots = tuple(snapshots)
         self._options = options or MatchOptions()
 
@@ -213,17 +212,16 @@ class Matcher:
                 if crowded or owner in too_many:
                     flooded[owner].add(snapshot.metadata.tier)
                 kept += near[owner]
-                kept.sort(key=lambda one: (one.number, _SIGNAL_ORDER[one.signal]))
-                matches[owner] += [
-                    _as_match(snapshot, one, one.number in conflicts) for one in kept
-                ]
+                told = [_as_match(snapshot, one, one.number in conflicts) for one in kept]
+                told.sort(key=lambda match: (match.entry_id, _SIGNAL_ORDER[match.signal]))
+                matches[owner] += told
         return [
             ItemMatches(tuple(found), frozenset(tiers))
             for found, tiers in zip(matches, flooded, strict=True)
         ]
 
     def _near(
-        self, snapshot: Snapshot, questions: _Questions, items: int
+        self, snapshot: OpenList, questions: _Questions, items: int
     ) -> tuple[list[list[_Found]], set[int]]:
         """PDQ matches of each item, each entry once; and the items that have too many."""
         found: list[list[_Found]] = [[] for _ in range(items)]
@@ -261,7 +259,7 @@ class Matcher:
                 )
         return found, flooded
 
-    def _search(self, snapshot: Snapshot, questions: _Questions) -> tuple[PdqHits, set[int]]:
+    def _search(self, snapshot: OpenList, questions: _Questions) -> tuple[PdqHits, set[int]]:
         """Hits of all questions but those of items with too many, and these items."""
         threshold = self._options.threshold
         try:
@@ -315,13 +313,13 @@ def _joined(parts: Sequence[PdqHits]) -> PdqHits:
     )
 
 
-def _keyed(snapshot: Snapshot, exact: ExactDigests) -> dict[SignalType, bytes]:
+def _keyed(snapshot: OpenList, exact: ExactDigests) -> dict[SignalType, bytes]:
     """The item's exact digests as they stand in a list."""
     return {s: snapshot.key.keyed(s, getattr(exact, s.value)) for s in EXACT_SIGNALS}
 
 
 def _equal(
-    snapshot: Snapshot, keyed: Mapping[SignalType, bytes], most: int
+    snapshot: OpenList, keyed: Mapping[SignalType, bytes], most: int
 ) -> tuple[list[_Found], bool]:
     """Exact matches, so many at most of each signal type; and whether there are more."""
     found: list[_Found] = []
@@ -333,7 +331,7 @@ def _equal(
     return found, crowded
 
 
-def _as_match(snapshot: Snapshot, found: _Found, conflict: bool) -> Match:
+def _as_match(snapshot: OpenList, found: _Found, conflict: bool) -> Match:
     """The match with what the list says of the entry."""
     metadata = snapshot.metadata
     return Match(

@@ -15,6 +15,8 @@ from __future__ import annotations
 
 import enum
 import threading
+from bisect import bisect_left
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +64,7 @@ class Snapshot:
         self._state = BodyState.UNCHECKED
         self._state_lock = threading.Lock()
         self._closed = threading.Event()
+        self._users = 1
         self._body: _Body | None = _Body.of(file, header, options)
         self._pdq = _GuardedIndex(self)
 
@@ -98,12 +101,31 @@ class Snapshot:
         """Close it."""
         self.close()
 
+    def share(self) -> Snapshot:
+        """The same snapshot for one more user, who closes it too.
+
+        Raises:
+            SnapshotClosedError: the last user has closed it.
+        """
+        with self._state_lock:
+            if self._closed.is_set():
+                raise SnapshotClosedError
+            self._users += 1
+        return self
+
     def close(self) -> None:
-        """End its use. The file is unmapped once the last search in another thread ends."""
-        if not self._closed.is_set():
+        """End its use.
+
+        The file is unmapped once the last user has closed it, and the last search in another
+        thread has ended.
+        """
+        with self._state_lock:
+            self._users -= 1
+            if self._users > 0 or self._closed.is_set():
+                return
             self._closed.set()
-            self._body = None
-            self._file.close()
+        self._body = None
+        self._file.close()
 
     @property
     def metadata(self) -> layout.SnapshotMetadata:
@@ -197,6 +219,27 @@ class Snapshot:
             return body.ids[start:end].tobytes().decode("utf-8")
         except UnicodeDecodeError:
             self._mark_damaged()
+
+    def find(self, entry_ids: Sequence[str]) -> dict[str, int]:
+        """The numbers of those of some entries that are there, by id.
+
+        Needs entries that stand in the order of their ids (by code points), as a list's are.
+        """
+        body = self._open_body()
+        # Plain Python reads single values of these faster than of arrays.
+        ends, ids = body.id_ends.data, body.ids.data
+
+        def id_of(number: int) -> bytes:
+            return bytes(ids[ends[number - 1] if number else 0 : ends[number]])
+
+        found: dict[str, int] = {}
+        places, low = range(self.entry_count), 0
+        for entry_id in sorted(entry_ids):
+            wanted = entry_id.encode("utf-8")
+            low = bisect_left(places, wanted, low, key=id_of)
+            if low < self.entry_count and id_of(low) == wanted:
+                found[entry_id] = low
+        return found
 
     def classification(self, number: int) -> str:
         """The classification of an entry; empty when unknown."""

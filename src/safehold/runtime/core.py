@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from safehold.lists.service import ListService
-    from safehold.matching.snapshot import Snapshot
+    from safehold.matching.interface import OpenList
     from safehold.media.sandbox.pool import WorkerPool
     from safehold.screening import ExamineOptions, Screening
     from safehold.storage.list_store import SqlListStore
@@ -65,8 +65,13 @@ class Runtime:
         """Adding, showing and opening lists."""
         from safehold.lists.service import ListService
 
-        key = self.digest_key
-        return ListService(self.list_store, self.home.snapshots, key, self.clock)
+        return ListService(
+            self.list_store,
+            self.home.snapshots,
+            self.digest_key,
+            self.clock,
+            growth=self.settings.growth,
+        )
 
     @functools.cached_property
     def list_store(self) -> SqlListStore:
@@ -150,14 +155,14 @@ class Runtime:
         """What this machine does not give to hold the workers; for the operator to know."""
         return self.workers.protections.missing if "workers" in self.__dict__ else ()
 
-    def snapshots(self, names: Sequence[str] | None) -> list[Snapshot]:
-        """Snapshots of the named lists, or of all, each checked as a whole."""
+    def snapshots(self, names: Sequence[str] | None) -> list[OpenList]:
+        """The named lists, or all, open for matching, each snapshot checked as a whole."""
         opened = self.lists.open(names)
         for snapshot in opened:
             self._stack.callback(snapshot.close)
         return list(opened)
 
-    def screening(self, snapshots: Sequence[Snapshot]) -> Screening:
+    def screening(self, snapshots: Sequence[OpenList]) -> Screening:
         """Matching and policy over open snapshots."""
         from safehold.matching.match import Matcher
         from safehold.screening import Screening

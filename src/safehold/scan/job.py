@@ -27,7 +27,7 @@ from safehold.scan.summary import Summary
 from safehold.scan.walk import Found, Skipped, Walk
 
 if TYPE_CHECKING:
-    from safehold.matching.snapshot import Snapshot
+    from safehold.matching.interface import OpenList
     from safehold.runtime import Runtime
     from safehold.scan.holding import Holder, HoldPlan
 
@@ -109,7 +109,7 @@ class ScanJob:
         self.summary = Summary()
         self.members = 0
         """Rows of archives' members, for a progress bar."""
-        self.snapshots: list[Snapshot] = []
+        self.snapshots: list[OpenList] = []
         self._runtime = runtime
         self._progress = progress
         self._walk = self._new_walk()
@@ -254,7 +254,7 @@ class ScanJob:
         )
 
 
-def list_facts(snapshot: Snapshot) -> dict[str, Any]:
+def list_facts(snapshot: OpenList) -> dict[str, Any]:
     """What identifies the version of a list that was matched."""
     metadata = snapshot.metadata
     return {

@@ -31,7 +31,7 @@ from safehold.runtime.log import Log
 from safehold.screening import Screening
 
 if TYPE_CHECKING:
-    from safehold.matching.snapshot import Snapshot
+    from safehold.matching.interface import OpenList
 
 
 class Keys(Protocol):
@@ -149,7 +149,7 @@ class ServerParts:
     policy: PolicyOptions
     names: KeyedNames
     lists: ListSource
-    screening: Callable[[Sequence[Snapshot]], Screening]
+    screening: Callable[[Sequence[OpenList]], Screening]
     pool: Callable[[], WorkerPool]
     request: Message
     clock: Clock

@@ -15,6 +15,7 @@ from safehold.lists.model import EntryDraft, EntryState
 from safehold.storage.schema import (
     entries,
     list_changes,
+    list_versions,
     lists,
     staged_entries,
     staged_rows,
@@ -339,3 +340,15 @@ FORGET_CHANGES = sa.delete(list_changes).where(
     list_changes.c.list_id == _list_id, list_changes.c.version <= _since
 )
 """Forget what changed up to a version."""
+
+ADD_VERSION = sa.insert(list_versions)
+"""When the list became a version."""
+
+SELECT_VERSION = sa.select(list_versions.c.updated).where(
+    list_versions.c.list_id == _list_id, list_versions.c.version == _since
+)
+
+FORGET_VERSIONS = sa.delete(list_versions).where(
+    list_versions.c.list_id == _list_id, list_versions.c.version < _since
+)
+"""Forget versions before one; that one itself stays known."""

@@ -103,7 +103,9 @@ class SqlListStore:
                 with result:
                     yield ListReading(_info(row), _entries(result))
 
-    def changes(self, name: ListName, since: int, most: int) -> ListChanges | None:
+    def changes(
+        self, name: ListName, since: int, most: int, at: dt.datetime | None = None
+    ) -> ListChanges | None:
         """What changed after version `since`, read at one moment."""
         with database_errors(), self._engine.connect() as connection:
             if connection.dialect.name == "postgresql":
@@ -113,6 +115,9 @@ class SqlListStore:
                 if not row.changes_from <= since <= row.version:
                     return None
                 of_list = {"of_list": row.list_id, "since_version": since}
+                became = connection.execute(sql.SELECT_VERSION, of_list).scalar_one_or_none()
+                if at is not None and became != at:
+                    return None
                 if connection.execute(sql.COUNT_CHANGES, of_list).scalar_one() > most:
                     return None
                 found = connection.execute(sql.SELECT_CHANGES, of_list)
@@ -125,7 +130,7 @@ class SqlListStore:
             upto = min(before, row.version)
             if upto <= row.changes_from:
                 return
-            connection.execute(sql.FORGET_CHANGES, {"of_list": row.list_id, "since_version": upto})
+            _forget(connection, row, upto)
             _set(connection, row, {"changes_from": upto})
 
     def confirm(self, name: ListName, at: dt.datetime) -> None:
@@ -322,7 +327,15 @@ def _bump(
     connection: sa.Connection, row: sa.Row[Any], at: dt.datetime, values: dict[str, Any]
 ) -> None:
     """Write changes of a list's row as its next version."""
-    _set(connection, row, {"version": row.version + 1, "updated": at, **values})
+    version = row.version + 1
+    _set(connection, row, {"version": version, "updated": at, **values})
+    connection.execute(sql.ADD_VERSION, {"list_id": row.list_id, "version": version, "updated": at})
+
+
+def _forget(connection: sa.Connection, row: sa.Row[Any], upto: int) -> None:
+    of_list = {"of_list": row.list_id, "since_version": upto}
+    connection.execute(sql.FORGET_CHANGES, of_list)
+    connection.execute(sql.FORGET_VERSIONS, of_list)
 
 
 def forget_bulk(
@@ -332,7 +345,7 @@ def forget_bulk(
     if changed <= logged:
         return {}
     upto = row.version + 1
-    connection.execute(sql.FORGET_CHANGES, {"of_list": row.list_id, "since_version": upto})
+    _forget(connection, row, upto)
     return {"changes_from": upto}
 
 

@@ -123,6 +123,21 @@ list_changes = sa.Table(
 )
 """Which entries changed with which version, as far as these were few."""
 
+list_versions = sa.Table(
+    "list_versions",
+    metadata,
+    sa.Column(
+        "list_id",
+        sa.Integer,
+        sa.ForeignKey("lists.list_id", ondelete="CASCADE"),
+        primary_key=True,
+        autoincrement=False,
+    ),
+    sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("updated", UtcDateTime, nullable=False),
+)
+"""When a list became each of its versions, as far back as its changes are remembered."""
+
 list_syncs = sa.Table(
     "list_syncs",
     metadata,

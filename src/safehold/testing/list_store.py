@@ -49,6 +49,7 @@ class _Stored:
     times: dict[EntryId, dt.datetime] = dataclasses.field(default_factory=dict)
     logged: dict[int, frozenset[EntryId]] = dataclasses.field(default_factory=dict)
     changes_from: int = 0
+    became: dict[int, dt.datetime] = dataclasses.field(default_factory=dict)
 
 
 class MemoryListStore:
@@ -85,10 +86,14 @@ class MemoryListStore:
         """Begin an import into a list, which need not exist yet."""
         yield _MemoryImportSession(self, name)
 
-    def changes(self, name: ListName, since: int, most: int) -> ListChanges | None:
+    def changes(
+        self, name: ListName, since: int, most: int, at: dt.datetime | None = None
+    ) -> ListChanges | None:
         """What changed after version `since`."""
         stored = self._required(name)
         if not stored.changes_from <= since <= stored.info.version:
+            return None
+        if at is not None and stored.became.get(since) != at:
             return None
         named = {i for version, ids in stored.logged.items() if version > since for i in ids}
         if len(named) > most:
@@ -224,7 +229,8 @@ class MemoryListStore:
             active=len(active),
             other=len(stored.entries) - len(active),
         )
-        kept = dataclasses.replace(stored, info=info)
+        became = stored.became | {info.version: at}
+        kept = dataclasses.replace(stored, info=info, became=became)
         if changed is None or len(changed) > self._logged:
             kept = dataclasses.replace(kept, logged={}, changes_from=info.version)
         elif changed:

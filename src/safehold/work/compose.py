@@ -22,6 +22,7 @@ from safehold.work.canary.picture import PURPOSE
 from safehold.work.canary.run import Canaries
 from safehold.work.jobs.canary import SendCanaries
 from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
+from safehold.work.jobs.compact import Compact
 from safehold.work.jobs.deadlines import Deadlines
 from safehold.work.jobs.deliver import Deliver
 from safehold.work.jobs.forget import Forget, Keeping
@@ -83,6 +84,7 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
             every(options.checkpoint_minutes),
         ),
         Watch(watched, clock, alarms, every(options.check_minutes)),
+        Compact(runtime.lists, every(settings.growth.compact_minutes)),
         SendReports(
             runtime.reports,
             lambda case_id: _key_name(runtime, case_id),

@@ -40,6 +40,19 @@ def upgrade() -> None:
         sqlite_with_rowid=False,
     )
     op.create_table(
+        "list_versions",
+        sa.Column(
+            "list_id",
+            sa.Integer,
+            sa.ForeignKey("lists.list_id", ondelete="CASCADE"),
+            primary_key=True,
+            autoincrement=False,
+        ),
+        sa.Column("version", sa.BigInteger, primary_key=True, autoincrement=False),
+        sa.Column("updated", _MOMENT, nullable=False),
+    )
+    op.execute("INSERT INTO list_versions SELECT list_id, version, updated FROM lists")
+    op.create_table(
         "list_syncs",
         sa.Column("list_name", _TEXT, primary_key=True),
         sa.Column("exchange", _TEXT, primary_key=True),
