@@ -150,9 +150,10 @@ def test_opening_mends_a_damaged_body_before_anything_is_matched(home: Home) -> 
     with Snapshot.open(path, KEY) as snapshot:  # Its header alone shows nothing.
         assert not len(snapshot.exact(SignalType.MD5, [KEY.keyed(SignalType.MD5, md5(1))])[0])
     assert home.finds(1) == ["one"]
-    for snapshot in home.service.open():
-        assert snapshot.body_state is BodyState.INTACT
-        snapshot.close()
+    for opened in home.service.open():
+        assert isinstance(opened, Snapshot)
+        assert opened.body_state is BodyState.INTACT
+        opened.close()
 
 
 def test_names_are_checked_before_anything_is_read(home: Home) -> None:

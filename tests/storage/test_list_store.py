@@ -388,8 +388,9 @@ def test_a_source_that_shrinks_changes_nothing(store: ListStore) -> None:
 
 def test_a_step_is_written_with_its_rows_or_not_at_all(store: ListStore, syncs: SyncStore) -> None:
     first = SyncState(NAME, "there", 1, "one", began=T0, counts=SyncCounts(1, 2, faults={"x": 3}))
-    put(store, [draft("a", md5=exact(1))], ImportPlan(T0, sync=first))
-    assert syncs.find(NAME, "there") == first
+    outcome = put(store, [draft("a", md5=exact(1))], ImportPlan(T0, sync=first))
+    first = first.counting(1, 0, 0)
+    assert outcome.sync == first == syncs.find(NAME, "there")
     assert syncs.all() == (first,)
     second = dataclasses.replace(first, number=2, cursor="two")
     for state in (first, dataclasses.replace(first, number=3)):
@@ -405,6 +406,18 @@ def test_a_step_is_written_with_its_rows_or_not_at_all(store: ListStore, syncs: 
     assert syncs.all() == (other, second)
     syncs.remove(NAME)
     assert syncs.find(NAME, "there") is None
+
+
+def test_what_a_source_of_many_pages_has_not_named_is_withdrawn(store: ListStore) -> None:
+    put(store, [draft("a", md5=exact(1)), draft("b", md5=exact(2), source_at=T0)])
+    put(store, [draft("c", md5=exact(3), source_at=T0 + DAY)])
+    put(store, [draft("d", md5=exact(4), state=EntryState.NEGATIVE)])
+    last = [draft("e", md5=exact(5), source_at=T0 + DAY)]
+    outcome = put(store, last, ImportPlan(T0, withdraw_older=T0 + DAY))
+    assert (outcome.added, outcome.withdrawn) == (1, 2)
+    assert [e.entry_id for e in everything(store, ACTIVE)] == ["c", "e"]
+    assert (outcome.info.active, outcome.info.other) == (2, 3)
+    assert changed(store, 3) == ["a", "b", "e"]
 
 
 def test_a_source_confirms_a_list(store: ListStore) -> None:

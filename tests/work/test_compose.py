@@ -87,6 +87,7 @@ def test_without_canaries_there_is_no_such_job(tmp_path: Path) -> None:
         "forget",
         "checkpoint",
         "watch",
+        "compact",
         "reports",
         "retention",
     ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,7 @@ from safehold.lists.interface import ImportOutcome, ImportPlan, ImportSession, L
 from safehold.lists.lines import BoundedLines
 from safehold.lists.model import EntryDraft, ListFileError, ListInfo, Tier, UnknownListError
 from safehold.lists.rows import ROW_MESSAGES, BadRow, RowFault, RowReader
+from safehold.lists.sync.model import SyncState
 
 Progress = Callable[[int, int], None]
 """Called with the bytes read so far and the bytes of the whole file."""
@@ -52,6 +53,8 @@ class ImportOptions:
         tier: the list's tier from now on; None keeps it (a new list is `suspected`).
         replace: whether active entries that the file does not name become withdrawn.
         source: label of where the file comes from.
+        max_withdrawn_share: as in `ImportPlan`.
+        sync: as in `ImportPlan`; the counts of its rows are put in.
     """
 
     type: SignalType | None = None
@@ -59,6 +62,8 @@ class ImportOptions:
     tier: Tier | None = None
     replace: bool = False
     source: str = "file"
+    max_withdrawn_share: float = 1.0
+    sync: SyncState | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,7 +187,7 @@ class Importer:
             if not tally.good and tally.bad and not self._exists(name):
                 warnings.append("No row is usable, so the list was not made.")
                 return _report(tally, warnings, None)
-            outcome = session.apply(ImportPlan(at, options.tier, options.source, options.replace))
+            outcome = session.apply(_plan(at, options, tally))
         if outcome.superseded:
             warnings.append(
                 f"{outcome.superseded} rows contradict an earlier row with the same id: the "
@@ -225,6 +230,16 @@ class Importer:
         except UnknownListError:
             return False
         return True
+
+
+def _plan(at: dt.datetime, options: ImportOptions, tally: _Tally) -> ImportPlan:
+    sync = options.sync
+    if sync is not None:
+        faults = dict(sorted(tally.bad.items()))
+        rows = tally.good + tally.bad.total()
+        sync = replace(sync, counts=replace(sync.counts, pages=1, rows=rows, faults=faults))
+    share = options.max_withdrawn_share
+    return ImportPlan(at, options.tier, options.source, options.replace, share, sync=sync)
 
 
 def _report(tally: _Tally, warnings: list[str], outcome: ImportOutcome | None) -> ImportReport:

@@ -55,8 +55,12 @@ class ImportPlan:
         max_withdrawn_share: largest share of the active entries that a replacing import may
             withdraw, 0 to 1; above it nothing changes (rule 7). 1 for no bound. Lists of fewer
             than 20 active entries are not bound.
-        sync: the state of the list's synchronisation after this step, whose number is one more
-            than that of the state from which the step started; None where it is none.
+        withdraw_older: active entries whose source's time is older than this, or that have none,
+            become withdrawn: a source that names all its entries over many pages has not named
+            them. None for no such thing. `max_withdrawn_share` bounds it too.
+        sync: the state of the list's synchronisation after this step, but for the counts of what
+            becomes of its rows, which the store adds. Its number is one more than that of the
+            state from which the step started. None where it is none.
     """
 
     at: dt.datetime
@@ -64,6 +68,7 @@ class ImportPlan:
     source: str = "file"
     replace: bool = False
     max_withdrawn_share: float = 1.0
+    withdraw_older: dt.datetime | None = None
     sync: SyncState | None = None
 
 
@@ -76,6 +81,7 @@ class ImportOutcome:
         added, updated, unchanged: entries that were staged, by what became of them.
         withdrawn: entries that were not staged and became withdrawn.
         superseded: rows whose digests gave way to a later row with the same id.
+        sync: the state that was written with the rows.
     """
 
     info: ListInfo
@@ -84,6 +90,7 @@ class ImportOutcome:
     unchanged: int
     withdrawn: int
     superseded: int
+    sync: SyncState | None = None
 
 
 class ImportSession(Protocol):

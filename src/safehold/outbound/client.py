@@ -164,25 +164,35 @@ class Outbound:
             content=body.content,
             extensions={"timeout": {"connect": way.seconds}, "trace": way.trace},
         ) as answer:
-            if 300 <= answer.status < 400:
+            unchanged = answer.status == 304 and call.accept_unchanged
+            if 300 <= answer.status < 400 and not unchanged:
                 raise OutboundRedirectError
             received = {name.lower(): value for name, value in answer.headers}
             is_error = answer.status >= 400 and call.accept_errors
-            if not (200 <= answer.status < 300 or is_error):
+            if not (200 <= answer.status < 300 or is_error or unchanged):
                 raise OutboundStatusError(answer.status, self._retry_after(received))
             told = {
                 name.decode("latin-1"): text.decode("latin-1") for name, text in received.items()
             }
-            if not call.read_answer:
+            if not call.read_answer or unchanged:
                 return Reply(answer.status, b"", told)
             if received.get(b"content-encoding", b"identity").strip().lower() != b"identity":
                 raise OutboundTooLongError
-            read = bytearray()
-            async for part in answer.aiter_stream():
+            return Reply(answer.status, await self._read(answer, call), told)
+
+    async def _read(self, answer: httpcore.Response, call: Call) -> bytes:
+        """The body of an answer; empty where it was written elsewhere."""
+        most = call.max_answer_bytes or self._options.max_answer_bytes
+        read, size = bytearray(), 0
+        async for part in answer.aiter_stream():
+            size += len(part)
+            if size > most:
+                raise OutboundTooLongError
+            if call.into is None:
                 read += part
-                if len(read) > self._options.max_answer_bytes:
-                    raise OutboundTooLongError
-            return Reply(answer.status, bytes(read), told)
+            else:
+                call.into.write(part)
+        return bytes(read)
 
     def _retry_after(self, headers: Mapping[bytes, bytes]) -> float | None:
         """Seconds that `Retry-After` asks for (RFC 9110, section 10.2.3)."""

@@ -63,6 +63,9 @@ class Call:
         read_answer: whether the answer's body is read; else its status is all that counts.
         accept_errors: whether an answer with an error's status (400 to 599) is a reply too, with
             its body, and no `OutboundStatusError`.
+        accept_unchanged: whether 304 (RFC 9110, section 15.4.5) is a reply.
+        into: where the answer's body is written instead of being kept.
+        max_answer_bytes: longest answer where it is not the options'.
     """
 
     url: str = field(repr=False)
@@ -72,6 +75,9 @@ class Call:
     timeout_seconds: float | None = None
     read_answer: bool = True
     accept_errors: bool = False
+    accept_unchanged: bool = False
+    into: BinaryIO | None = field(default=None, repr=False)
+    max_answer_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +85,8 @@ class Reply:
     """An answer with a status of success, or of an error where the call accepts those.
 
     Attributes:
-        status: 200 to 299, or 400 to 599.
-        body: at most `max_answer_bytes`; empty where it is not read.
+        status: 200 to 299, or 400 to 599, or 304.
+        body: at most `max_answer_bytes`; empty where it is not read, or went elsewhere.
         headers: of the answer, their names in lower case; of several the last.
     """
 

@@ -266,6 +266,21 @@ WITHDRAW_UNSTAGED = (
 """Rule 4: active entries that a replacing import does not name."""
 
 
+WITHDRAW_OLDER = (
+    sa.update(entries)
+    .where(
+        entries.c.list_id == _list_id,
+        entries.c.state == _ACTIVE,
+        sa.or_(
+            entries.c.source_at.is_(None),
+            entries.c.source_at < sa.bindparam("older_than", type_=sa.BigInteger),
+        ),
+    )
+    .values(state=_WITHDRAWN, changed=_version)
+)
+"""Active entries that a whole source has not named in a run."""
+
+
 def _counts() -> list[sa.ColumnElement[Any]]:
     is_active = entries.c.state == _ACTIVE
     active = sa.func.count(sa.case((is_active, _ONE)))

@@ -246,7 +246,8 @@ class _SqlImportSession:
         of_list = {"of_list": row.list_id, "at_version": row.version + 1}
         staged, superseded, timed = connection.execute(sql.COUNT_STAGED).one()
         # Counting all is cheaper where all may have changed, or where there was nothing.
-        whole = plan.replace or not row.active + row.other
+        drops = plan.replace or plan.withdraw_older is not None
+        whole = drops or not row.active + row.other
         before = {} if whole else _counts(connection, sql.COUNT_OF_STAGED, of_list)
         updated = connection.execute(sql.UPDATE_FROM_STAGED, of_list).rowcount
         if timed:
@@ -257,8 +258,12 @@ class _SqlImportSession:
         withdrawn = 0
         if plan.replace:
             withdrawn = connection.execute(sql.WITHDRAW_UNSTAGED, of_list).rowcount
-            if row.active >= SMALLEST_BOUND and withdrawn > row.active * plan.max_withdrawn_share:
-                raise ListShrankError
+        if plan.withdraw_older is not None:
+            older = of_list | {"older_than": _microseconds(plan.withdraw_older)}
+            withdrawn += connection.execute(sql.WITHDRAW_OLDER, older).rowcount
+        most = row.active * plan.max_withdrawn_share
+        if drops and row.active >= SMALLEST_BOUND and withdrawn > most:
+            raise ListShrankError
         changes: dict[str, Any] = {}
         if plan.tier is not None and plan.tier.value != row.tier:
             changes["tier"] = plan.tier.value
@@ -269,12 +274,14 @@ class _SqlImportSession:
                 after = _counts(connection, sql.COUNT_OF_STAGED, of_list)
                 changes |= {n: c + after[n] - before[n] for n, c in _counted(row).items()}
             if changed <= self._logged:
-                connection.execute(sql.LOG_ALL if plan.replace else sql.LOG_STAGED, of_list)
+                connection.execute(sql.LOG_ALL if drops else sql.LOG_STAGED, of_list)
             changes |= forget_bulk(connection, row, changed, self._logged)
         if changes:
             _bump(connection, row, plan.at, changes)
-        if plan.sync is not None:
-            write_step(connection, plan.sync)
+        sync = plan.sync
+        if sync is not None:
+            sync = sync.counting(added, updated, withdrawn)
+            write_step(connection, sync)
         return ImportOutcome(
             info=_info(_required(connection, self._name)),
             added=added,
@@ -282,6 +289,7 @@ class _SqlImportSession:
             unchanged=staged - added - updated,
             withdrawn=withdrawn,
             superseded=superseded,
+            sync=sync,
         )
 
     def _list_row(self, connection: sa.Connection, plan: ImportPlan) -> sa.Row[Any]:
@@ -353,7 +361,11 @@ def _parameters(row: EntryDraft) -> Sequence[Any]:
     """A row as it goes to the driver: its time as a number."""
     if row.source_at is None:
         return row
-    return (*row[:-1], (row.source_at - _EPOCH) // _MICROSECOND)
+    return (*row[:-1], _microseconds(row.source_at))
+
+
+def _microseconds(moment: dt.datetime) -> int:
+    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _drop_staging(connection: sa.Connection) -> None:

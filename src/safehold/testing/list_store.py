@@ -29,7 +29,7 @@ from safehold.lists.model import (
     Tier,
     UnknownListError,
 )
-from safehold.lists.sync.model import ListShrankError
+from safehold.lists.sync.model import ListShrankError, SyncState
 from safehold.testing.sync_store import MemorySyncStore
 
 _ACTIVE = frozenset({EntryState.ACTIVE})
@@ -148,8 +148,8 @@ class MemoryListStore:
 
     def take_over(
         self, name: ListName, staged: dict[EntryId, EntryDraft], plan: ImportPlan
-    ) -> tuple[int, int, int]:
-        """Rules 3 to 5: entries added, updated and withdrawn."""
+    ) -> tuple[int, int, int, SyncState | None]:
+        """Rules 3 to 8: entries added, updated and withdrawn, and the state that was written."""
         if plan.sync is not None:
             self.syncs.check(plan.sync)
         stored = self._lists.get(name)
@@ -168,10 +168,14 @@ class MemoryListStore:
                     updated.discard(entry_id)
             if draft.source_at is not None and (at is None or at < draft.source_at):
                 times[entry_id] = draft.source_at
-        if plan.replace:
+        if plan.replace or plan.withdraw_older is not None:
             active = [e for e in stored.entries.values() if e.state is EntryState.ACTIVE]
             for entry_id, entry in entries.items():
-                if entry_id not in staged and entry.state is EntryState.ACTIVE:
+                late = plan.withdraw_older is not None and (
+                    entry_id not in times or times[entry_id] < plan.withdraw_older
+                )
+                unnamed = plan.replace and entry_id not in staged
+                if entry.state is EntryState.ACTIVE and (late or unnamed):
                     entries[entry_id] = dataclasses.replace(entry, state=EntryState.WITHDRAWN)
                     withdrawn.add(entry_id)
             if len(active) >= 20 and len(withdrawn) > len(active) * plan.max_withdrawn_share:
@@ -188,9 +192,11 @@ class MemoryListStore:
             self._put(fresh, plan.at, added | updated | withdrawn)
         else:
             self._lists[name] = fresh
-        if plan.sync is not None:
-            self.syncs.save(plan.sync)
-        return len(added), len(updated), len(withdrawn)
+        sync = plan.sync
+        if sync is not None:
+            sync = sync.counting(len(added), len(updated), len(withdrawn))
+            self.syncs.save(sync)
+        return len(added), len(updated), len(withdrawn), sync
 
     def _fresh(self, name: ListName, plan: ImportPlan) -> _Stored:
         before = self._lists.get(name)
@@ -259,7 +265,7 @@ class _MemoryImportSession:
 
     def apply(self, plan: ImportPlan) -> ImportOutcome:
         """Take all staged rows over."""
-        added, updated, withdrawn = self._store.take_over(self._name, self._staged, plan)
+        added, updated, withdrawn, sync = self._store.take_over(self._name, self._staged, plan)
         return ImportOutcome(
             info=self._store.get(self._name),
             added=added,
@@ -267,6 +273,7 @@ class _MemoryImportSession:
             unchanged=len(self._staged) - added - updated,
             withdrawn=withdrawn,
             superseded=self._superseded,
+            sync=sync,
         )
 
 

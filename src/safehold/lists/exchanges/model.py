@@ -156,6 +156,13 @@ class PageDamagedError(SafeholdError):
     default_message = "The source's answer cannot be read."
 
 
+class PageBusyError(SafeholdError):
+    """A source that asks to come back later, in its own words."""
+
+    code = "page_busy"
+    default_message = "The source asks to be asked later."
+
+
 class PageAddressError(SafeholdError):
     """An answer that leads on to another machine, or round in a circle."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from safehold.errors import SafeholdError
 from safehold.ids import ListName
@@ -20,7 +20,10 @@ class SyncCounts:
     Attributes:
         pages: pages that were taken over.
         rows: what the source said, row by row: statements of entries and withdrawals.
-        added, updated, withdrawn: entries of the list, by what became of them.
+        added, updated: entries of the list, by what became of them; what the source withdrew by
+            name is among the updated.
+        withdrawn: entries that became withdrawn since a whole list does not name them any more.
+        tombstones: withdrawals that the source named.
         unusable: rows that bring nothing that can be matched, by code (a kind of digest that is
             not used here is one of them, and no fault).
         faults: rows that could not be read, by code; they are left out.
@@ -32,6 +35,7 @@ class SyncCounts:
     added: int = 0
     updated: int = 0
     withdrawn: int = 0
+    tombstones: int = 0
     unusable: Mapping[str, int] = field(default_factory=dict)
     faults: Mapping[str, int] = field(default_factory=dict)
     pages_lost: int = 0
@@ -65,6 +69,16 @@ class SyncState:
     failures: int = 0
     code: str = "ok"
     counts: SyncCounts = field(default_factory=SyncCounts)
+
+    def counting(self, added: int, updated: int, withdrawn: int) -> SyncState:
+        """With what became of a step's rows."""
+        counts = replace(
+            self.counts,
+            added=self.counts.added + added,
+            updated=self.counts.updated + updated,
+            withdrawn=self.counts.withdrawn + withdrawn,
+        )
+        return replace(self, counts=counts)
 
 
 class SyncError(SafeholdError):
