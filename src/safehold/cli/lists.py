@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
+from safehold.cli import list_sync
 from safehold.cli.options import HomeOption, JsonOption, open_runtime, open_service
 
 if TYPE_CHECKING:
@@ -34,6 +35,9 @@ app = typer.Typer(
     help="Lists of digests that are looked for.",
     epilog=ADD_EXAMPLE,
 )
+
+
+app.command("sync", epilog=list_sync.SYNC_EXAMPLE)(list_sync.sync)
 
 
 @app.command("add", epilog=ADD_EXAMPLE)
@@ -191,7 +195,8 @@ def _info_form(info: ListInfo, now: dt.datetime) -> dict[str, object]:
         "version": info.version,
         "created": info.created.isoformat(),
         "updated": info.updated.isoformat(),
-        "age_seconds": int((now - info.updated).total_seconds()),
+        "checked": info.checked.isoformat() if info.checked else None,
+        "age_seconds": int((now - info.confirmed).total_seconds()),
         "active": info.active,
         "other": info.other,
         "digests": {signal.value: count for signal, count in info.counts.items()},

@@ -171,7 +171,7 @@ class _House:
 
     def lists(self) -> Iterator[Found]:
         infos = self._runtime.lists.show()
-        updated = {str(info.name): info.updated for info in infos}
+        updated = {str(info.name): info.confirmed for info in infos}
         own = [info for info in infos if info.name != CANARY_SERVICE]
         now = self._runtime.clock.now()
         missing, stale = set(), set()

@@ -131,6 +131,18 @@ TEXTS: Mapping[AlarmCode, tuple[str, str]] = {
         "What one account asks of a generation service is refused again and again.",
         "Look at the service's open cases, and speak with the service. 'repeats' can slow or stop.",
     ),
+    AlarmCode.SYNC_FAILED: (
+        "A list could not be brought up to date from its exchange for longer than it may be.",
+        "'safehold list sync --status' tells the code; look it up in the reference of codes.",
+    ),
+    AlarmCode.SYNC_SHRANK: (
+        "An exchange names far fewer entries than before, and nothing was withdrawn.",
+        "Ask the source whether it is meant; then raise its 'max_withdrawn_share' for one sync.",
+    ),
+    AlarmCode.SYNC_LOST: (
+        "A part of what an exchange says could not be read and was passed over.",
+        "Tell the source. Then 'safehold list sync --full' asks for everything anew.",
+    ),
 }
 """For each code what is wrong, and what to do."""
 

@@ -115,6 +115,12 @@ class AlarmCode(enum.StrEnum):
     """The time of evidence is nearly over."""
     GENERATION_REPEATED = "generation_repeated"
     """Calls of one account of a generation service are refused again and again."""
+    SYNC_FAILED = "sync_failed"
+    """An exchange could not be asked well for longer than it should."""
+    SYNC_SHRANK = "sync_shrank"
+    """A source names far fewer entries than before; nothing was withdrawn."""
+    SYNC_LOST = "sync_lost"
+    """Pages of a source could not be read and were passed over."""
 
 
 @dataclass(frozen=True, slots=True)

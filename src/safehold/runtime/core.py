@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import sqlalchemy as sa
 
     from safehold.lists.service import ListService
+    from safehold.lists.sync.service import SyncService
     from safehold.matching.interface import OpenList
     from safehold.media.sandbox.pool import WorkerPool
     from safehold.screening import ExamineOptions, Screening
@@ -86,6 +87,14 @@ class Runtime:
         from safehold.storage.sync_store import SqlSyncStore
 
         return SqlSyncStore(self.engine)
+
+    @functools.cached_property
+    def sync(self) -> SyncService:
+        """Brings lists up to date from their exchanges."""
+        from safehold.lists.entry_rows import RowChecker
+        from safehold.runtime.syncing import sync_service
+
+        return sync_service(self, RowChecker(self.digest_key))
 
     @functools.cached_property
     def engine(self) -> sa.Engine:

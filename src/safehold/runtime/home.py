@@ -56,6 +56,11 @@ class Home:
         return self.folder / SNAPSHOT_FOLDER
 
     @property
+    def feeds(self) -> Path:
+        """The folder of feeds on their way; empty while none is fetched."""
+        return self.folder / "feeds"
+
+    @property
     def digest_key(self) -> Path:
         """The file of the key of exact digests."""
         return self.folder / DIGEST_KEY_FILE

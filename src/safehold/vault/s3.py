@@ -214,6 +214,26 @@ class _Object(io.RawIOBase):
         return len(piece)
 
 
+class S3Object:
+    """One object of a bucket that somebody else writes, to be read as it is."""
+
+    def __init__(self, bucket: str, key: str, options: S3Options) -> None:
+        self._key = key
+        with _refusals():
+            self._store = _connect(bucket, "", options)
+
+    def tag(self) -> str:
+        """What changes with its content; empty where the store tells none."""
+        with _refusals(missing=True):
+            return obstore.head(self._store, self._key)["e_tag"] or ""
+
+    def open(self) -> BinaryIO:
+        """Its content, to be read once."""
+        with _refusals(missing=True):
+            found = obstore.open_reader(self._store, self._key, buffer_size=_PART_BYTES)
+        return io.BufferedReader(_Object(found), _CHUNK_BYTES)
+
+
 def _connect(bucket: str, prefix: str, options: S3Options) -> S3Store:
     config: dict[str, str | bool] = {"region": options.region}
     if options.endpoint:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import ssl
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+from safehold.audit.model import EventDraft
 from safehold.cases.destruction import Destruction
 from safehold.custodian.compose import custodian_client, reporting_stands
 from safehold.custodian.interface import Custodian
@@ -29,6 +30,7 @@ from safehold.work.jobs.forget import Forget, Keeping
 from safehold.work.jobs.reports import SendReports
 from safehold.work.jobs.retention import Retention
 from safehold.work.jobs.review import Review
+from safehold.work.jobs.sync import SyncList
 from safehold.work.jobs.watch import Watch, Watched
 from safehold.work.ports import Job, Log, Quiet
 from safehold.work.schedule import Timing
@@ -98,6 +100,18 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
             every(settings.retention.minutes),
         ),
     ]
+    jobs += [
+        SyncList(
+            name,
+            runtime.sync,
+            alarms,
+            lambda subject, counts: _tell_synced(runtime, subject, counts),
+            clock,
+            every(exchange.minutes),
+        )
+        for name, exchange in sorted(settings.exchanges.items())
+        if exchange.minutes
+    ]
     if options.canary_minutes:
         pace = Pace(
             dt.timedelta(minutes=options.canary_minutes),
@@ -107,6 +121,12 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
         expected = (options.servers, alarms)
         jobs.append(SendCanaries(canaries, records, clock, pace, expected))
     return jobs
+
+
+def _tell_synced(runtime: ServiceRuntime, subject: str, counts: Mapping[str, int]) -> None:
+    event = EventDraft("list.synced", runtime.clock.now(), "system", subject=subject, data=counts)
+    with runtime.records.write() as transaction:
+        transaction.audit.append([event])
 
 
 def _attested(custodian: Custodian, destruction: Destruction) -> tuple[bytes, bytes]:

@@ -52,5 +52,5 @@ def exchange(kind: ExchangeKind, options: ExchangeOptions, credentials: Credenti
     Raises:
         ExchangeSettingsError: the settings lack something.
     """
-    module: _Module = importlib.import_module(PAGED[kind])  # type: ignore[assignment]
+    module: _Module = importlib.import_module(PAGED[kind])
     return module.make(options, credentials)

@@ -135,7 +135,7 @@ def list_faults(
 
     A surface that is switched off requires none.
     """
-    updated = {str(info.name): info.updated for info in lists}
+    updated = {str(info.name): info.confirmed for info in lists}
     found = {
         (_BY_REASON[reason], name)
         for surface in surfaces

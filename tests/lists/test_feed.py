@@ -1,0 +1,190 @@
+"""Feeds: whole lists over HTTP, from a file, packed or not."""
+
+from __future__ import annotations
+
+import datetime as dt
+import gzip
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from safehold.clock import FixedClock
+from safehold.hashing.keyed import DigestKey
+from safehold.lists.entry_rows import RowChecker
+from safehold.lists.exchanges.model import Credentials, ExchangeOptions, ExchangeSettingsError
+from safehold.lists.importing import Importer
+from safehold.lists.sync.machine import SyncParts
+from safehold.lists.sync.model import SyncState
+from safehold.lists.sync.service import SyncService, SyncSources, UnknownExchangeError
+from safehold.outbound.client import send_once
+from safehold.outbound.model import OutboundOptions
+from safehold.storage.engine import sqlite_engine
+from safehold.storage.list_store import SqlListStore
+from safehold.storage.migrate import migrate
+from safehold.storage.sync_store import SqlSyncStore
+from safehold.testing.exchanges.door import Fault
+from safehold.testing.exchanges.feed import FeedDoor
+
+KEY = DigestKey(bytes(range(32)))
+AT = dt.datetime(2026, 5, 6, tzinfo=dt.UTC)
+OUT = OutboundOptions(allow_private=True, allow_http=True)
+
+
+def csv(*numbers: int) -> bytes:
+    return b"id,sha1\n" + b"".join(b"e%d,%040x\n" % (n, n + 1) for n in numbers)
+
+
+class House:
+    def __init__(self, folder: Path, **options: str | float) -> None:
+        self.engine = sqlite_engine(folder / "lists.sqlite")
+        migrate(self.engine)
+        self.lists = SqlListStore(self.engine)
+        self.clock = FixedClock(AT)
+        self.folder = folder / "feeds"
+        self.options = ExchangeOptions(kind="feed", list="partner", **options)  # type: ignore[arg-type]
+        self.key = "secret"
+
+    def run(self, **changes: str | float | bool) -> SyncState:
+        self.clock.advance(dt.timedelta(hours=1))
+        import dataclasses
+
+        full = bool(changes.pop("full", False))
+        parts = SyncParts(
+            self.lists,
+            SqlSyncStore(self.engine),
+            RowChecker(KEY),
+            self.clock,
+            lambda call: send_once(call, OUT),
+            lambda _: None,
+            lambda: 1.0,
+        )
+        sources = SyncSources(
+            {"there": dataclasses.replace(self.options, **changes)},  # type: ignore[arg-type]
+            lambda _: Credentials(key=self.key),
+            lambda *_: pytest.fail("no bucket"),
+            self.folder,
+            Importer(self.lists, KEY),
+        )
+        state = SyncService(parts, sources).run("there", full=full)
+        assert not list(self.folder.iterdir())
+        return state
+
+    @property
+    def active(self) -> int:
+        return self.lists.lists()[0].active
+
+
+@pytest.fixture
+def door() -> Iterator[FeedDoor]:
+    with FeedDoor(csv(*range(40)), "secret") as made:
+        yield made
+
+
+@pytest.fixture
+def house(tmp_path: Path, door: FeedDoor) -> Iterator[House]:
+    made = House(tmp_path, url=f"{door.url}/hashes.csv")
+    yield made
+    made.engine.dispose()
+
+
+def test_a_feed_is_taken_over_and_asked_whether_it_changed(house: House, door: FeedDoor) -> None:
+    state = house.run()
+    assert (state.code, state.counts.rows, state.counts.added) == ("ok", 40, 40)
+    version = house.lists.lists()[0].version
+    state = house.run()
+    assert (state.code, state.counts.rows) == ("ok", 0)
+    info = house.lists.lists()[0]
+    assert (info.version, info.checked) == (version, AT + dt.timedelta(hours=2))
+    assert len(door.calls) == 2
+    door.content = csv(*range(1, 42))
+    state = house.run()
+    assert (state.counts.added, state.counts.withdrawn, house.active) == (2, 1, 41)
+    door.tagged = False
+    house.run()
+    assert house.run().counts.rows == 0
+    # A clock that is behind is no reason to believe that nothing changed.
+    door.content, door.modified = csv(*range(1, 43)), AT - dt.timedelta(days=999)
+    assert house.run().counts.added == 1
+    assert house.run(full=True).counts.rows == 42
+
+
+def test_a_feed_that_shrinks_changes_nothing(house: House, door: FeedDoor) -> None:
+    house.run()
+    door.content = csv(*range(10))
+    state = house.run()
+    assert (state.code, state.failures, house.active) == ("sync_shrank", 1, 40)
+    state = house.run(max_withdrawn_share=1.0)
+    assert (state.code, state.failures, house.active) == ("ok", 0, 10)
+    door.content = b"id,sha1\n"
+    assert house.run(max_withdrawn_share=1.0).code == "list_replace_empty"
+    assert house.active == 10
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (Fault(status=503), "outbound_status"),
+        (Fault(status=429, headers={"retry-after": "1"}), "outbound_status"),
+        (Fault(cut=300), "outbound_failed"),
+    ],
+)
+def test_what_fails_leaves_the_list_as_it_is(
+    house: House, door: FeedDoor, fault: Fault, code: str
+) -> None:
+    house.run()
+    door.content = csv(*range(41))
+    door.faults.append(fault)
+    state = house.run()
+    assert (state.code, state.failures, house.active) == (code, 1, 40)
+    assert state.good == AT + dt.timedelta(hours=1)
+    assert house.run().counts.added == 1
+
+
+def test_bad_rows_are_counted(house: House, door: FeedDoor) -> None:
+    door.content = csv(*range(5)) + b"x,zz\ny,\n"
+    state = house.run()
+    assert (state.code, state.counts.added) == ("ok", 5)
+    assert state.counts.faults == {"row_no_digest": 1, "sha1_malformed": 1}
+
+
+def test_without_the_key_nothing_comes(house: House) -> None:
+    house.key = "other"
+    assert house.run().code == "outbound_status"
+
+
+def test_packed_feeds_are_unpacked_within_bounds(house: House, door: FeedDoor) -> None:
+    url = f"{door.url}/hashes.csv.gz"
+    door.content = gzip.compress(csv(*range(7)))
+    assert house.run(url=url).counts.added == 7
+    door.content = gzip.compress(csv(*range(8)))[:-9]
+    assert house.run(url=url).code == "page_damaged"
+    door.content = gzip.compress(b"id,sha1\n" * 200_000)
+    assert house.run(url=url, max_bytes=100_000).code == "outbound_too_long"
+    door.content = csv(*range(9000))
+    assert house.run(max_bytes=100_000).code == "outbound_too_long"
+    assert house.active == 7
+
+
+def test_a_file_of_this_machine(house: House, tmp_path: Path) -> None:
+    path = tmp_path / "put-here.jsonl"
+    path.write_text('{"id": "a", "sha1": "' + "1" * 40 + '"}\n')
+    assert house.run(url=f"file://{path}").counts.added == 1
+    assert house.run(url=str(path)).counts.rows == 0
+    os.utime(path, (1, 1))
+    assert house.run(url=str(path)).counts.rows == 1
+    path.unlink()
+    assert house.run(url=str(path)).code == "feed_missing"
+    assert house.run(url=str(path)).failures == 2
+
+
+def test_settings_that_cannot_be(house: House) -> None:
+    for changes in ({"url": ""}, {"format": "xml"}, {"digest_type": "crc"}, {"tier": "holy"}):
+        with pytest.raises(ExchangeSettingsError):
+            house.run(**changes)
+    with pytest.raises(ExchangeSettingsError):
+        house.run(kind="fax")
+    parts = SyncSources({}, lambda _: Credentials(), lambda *_: pytest.fail(), Path(), None)  # type: ignore[arg-type]
+    with pytest.raises(UnknownExchangeError):
+        SyncService(None, parts).run("there")  # type: ignore[arg-type]
