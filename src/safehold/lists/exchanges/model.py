@@ -163,6 +163,13 @@ class PageBusyError(SafeholdError):
     default_message = "The source asks to be asked later."
 
 
+class PageExpiredError(SafeholdError):
+    """The address of a page is not good any more: the run begins again from its checkpoint."""
+
+    code = "page_expired"
+    default_message = "The source has forgotten where its pages go on."
+
+
 class PageAddressError(SafeholdError):
     """An answer that leads on to another machine, or round in a circle."""
 

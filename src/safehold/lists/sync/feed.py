@@ -9,7 +9,6 @@ or ends it properly.
 
 from __future__ import annotations
 
-import base64
 import gzip
 import json
 import os
@@ -25,6 +24,7 @@ from safehold.clock import Clock
 from safehold.hashing.model import SignalType
 from safehold.ids import ListName
 from safehold.lists.detect import ListFormat
+from safehold.lists.exchanges.authorization import basic, bearer
 from safehold.lists.exchanges.model import (
     Credentials,
     ExchangeKind,
@@ -84,7 +84,7 @@ class Web:
         """See `Place`."""
         headers = {}
         if self.credentials.key:
-            headers["authorization"] = f"Bearer {self.credentials.key}"
+            headers["authorization"] = bearer(self.credentials.key)
         elif self.credentials.user:
             headers["authorization"] = basic(self.credentials)
         if mark:
@@ -262,12 +262,6 @@ def _copy(source: IO[bytes] | gzip.GzipFile, into: BinaryIO, max_bytes: int) -> 
         if size > max_bytes:
             raise OutboundTooLongError
         into.write(piece)
-
-
-def basic(credentials: Credentials) -> str:
-    """The header of basic authentication (RFC 7617)."""
-    pair = f"{credentials.user}:{credentials.password}".encode()
-    return "Basic " + base64.b64encode(pair).decode("ascii")
 
 
 def check(options: ExchangeOptions) -> None:

@@ -38,6 +38,7 @@ from safehold.lists.exchanges.model import (
     PageAddressError,
     PageBusyError,
     PageDamagedError,
+    PageExpiredError,
     Refusal,
 )
 from safehold.lists.interface import ImportPlan, ListStore
@@ -292,6 +293,8 @@ class _Run:
                 damaged += 1
                 if damaged >= self._options.damaged_tries:
                     raise
+            except PageExpiredError as error:
+                raise _Restart from error
             except OutboundStatusError as error:
                 refusal = self._source.exchange.refusal(cursor, error.status)
                 if refusal is Refusal.RESTART:

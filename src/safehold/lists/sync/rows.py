@@ -65,6 +65,10 @@ def _draft(statement: Statement, checker: RowChecker, default: dt.datetime | Non
     if statement.values[_STATE] != EntryState.WITHDRAWN.value:
         return checker.draft(statement.values)._replace(source_at=at)
     entry_id, classification = statement.values[0].strip(), statement.values[1].strip()
+    if not entry_id:
+        # Entries without an id of their own are known by their digests.
+        values = (*statement.values[:_STATE], "", *statement.values[_STATE + 1 :])
+        entry_id = checker.draft(values).entry_id
     if not 0 < len(entry_id) <= MAX_ENTRY_ID or not entry_id.isprintable():
         raise BadRowError(RowFault.ID)
     if len(classification) > MAX_CLASSIFICATION or not classification.isprintable():

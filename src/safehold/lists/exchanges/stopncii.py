@@ -1,0 +1,158 @@
+"""StopNCII.org, version 1: hashes that people have submitted of pictures of themselves.
+
+Each record is the present word on one hash, and takes the place of what was said of it before. A
+hash may stand in several cases: it is looked for as long as one of them is open, and withdrawn
+when all are withdrawn or deleted. The checkpoint is the service's own.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+from safehold.lists.exchanges import documents
+from safehold.lists.exchanges.model import (
+    Credentials,
+    ExchangeOptions,
+    ExchangeSettingsError,
+    Page,
+    PageAddressError,
+    PageDamagedError,
+    Refusal,
+    Statement,
+)
+from safehold.lists.rows import COLUMNS
+from safehold.outbound.model import Call, Reply
+
+BASE = "https://api.stopncii.org/v1"
+PAGE_ROWS = 800
+FIRST = 10
+"""From when the first run asks, in seconds since 1970: the service does not take zero."""
+
+_COLUMNS: Mapping[str, str] = {"ImagePDQ": "pdq", "VideoMD5": "md5"}
+_GONE = frozenset({"Withdrawn", "Deleted"})
+_LONGEST_TOKEN = 2_048
+
+
+class StopNcii:
+    """See `interface.Exchange`. A cursor has `since`, the checkpoint, and `token` of a page."""
+
+    def __init__(self, base: str, credentials: Credentials, options: ExchangeOptions) -> None:
+        self._base = base
+        self._headers = {
+            "x-functions-key": credentials.key,
+            "ocp-apim-subscription-key": credentials.second_key,
+            "accept": "application/json",
+        }
+        self._options = options
+
+    def begin(self, checkpoint: str, now: dt.datetime) -> str:
+        """The first page of all that changed since the checkpoint."""
+        if checkpoint:
+            return json.dumps({"since": json.loads(checkpoint)["since"]})
+        days = self._options.first_days
+        since = int((now - dt.timedelta(days=days)).timestamp()) if days else FIRST
+        return json.dumps({"since": max(FIRST, since)})
+
+    def restart(self, cursor: str, now: dt.datetime) -> str:
+        """The first page of the same."""
+        return json.dumps({"since": json.loads(cursor)["since"]})
+
+    def call(self, cursor: str) -> Call:
+        """Ask for a page."""
+        place = json.loads(cursor)
+        rows = self._options.page_rows or PAGE_ROWS
+        query = {"startTimestamp": place["since"], "pageSize": rows}
+        if "token" in place:
+            query["nextPageToken"] = place["token"]
+        return Call(
+            f"{self._base}/FetchHashes?{urlencode(query)}",
+            "GET",
+            self._headers,
+            timeout_seconds=self._options.timeout_seconds,
+            max_answer_bytes=self._options.max_bytes,
+        )
+
+    def read(self, cursor: str, reply: Reply) -> Page:
+        """Take an answer apart."""
+        place, answer = json.loads(cursor), documents.parse(reply.body)
+        records = answer.get("hashRecords")
+        if not isinstance(records, list) or not isinstance(answer.get("hasMoreRecords"), bool):
+            raise PageDamagedError
+        unusable: Counter[str] = Counter()
+        faults: Counter[str] = Counter()
+        statements = []
+        for record in records:
+            statement = _statement(record, unusable, faults)
+            if statement is not None:
+                statements.append(statement)
+        if answer["hasMoreRecords"]:
+            token = documents.text(answer.get("nextPageToken"))
+            if not token or len(token) > _LONGEST_TOKEN:
+                raise PageDamagedError
+            if token == place.get("token"):
+                raise PageAddressError
+            after = {"since": place["since"], "token": token}
+        else:
+            since = documents.moment(answer.get("nextSetTimestamp"))
+            later = place["since"] if since is None else int(since.timestamp())
+            after = {"since": max(place["since"], later)}
+        finished = not answer["hasMoreRecords"]
+        return Page(tuple(statements), json.dumps(after), finished, unusable, faults)
+
+    def refusal(self, cursor: str, status: int) -> Refusal:
+        """What to do about an error."""
+        if status in (408, 425, 429) or status >= 500:
+            return Refusal.RETRY
+        if status in (400, 404, 410) and "token" in json.loads(cursor):
+            return Refusal.RESTART
+        return Refusal.STOP
+
+    def narrow(self, cursor: str) -> str | None:
+        """Pages have no parts."""
+        return None
+
+    def pass_over(self, cursor: str) -> str | None:
+        """Nobody knows what comes after a page but the page."""
+        return None
+
+
+def _statement(record: Any, unusable: Counter[str], faults: Counter[str]) -> Statement | None:
+    """What a record says of its hash; it is known by that, and has no other id."""
+    if not isinstance(record, dict):
+        faults["row_malformed"] += 1
+        return None
+    kind, value = documents.text(record.get("signalType")), documents.text(record.get("hashValue"))
+    column = _COLUMNS.get(kind)
+    if column is None:
+        word = kind.lower() if kind.isalnum() and kind.isascii() and len(kind) < 32 else "other"
+        unusable[f"{word}_not_usable"] += 1
+        return None
+    at = documents.moment(record.get("lastModtimestamp"))
+    status = record.get("hashStatus")
+    if not value or at is None or not isinstance(status, str):
+        faults["row_malformed"] += 1
+        return None
+    cases = record.get("caseNumbers")
+    states = list(cases.values()) if isinstance(cases, dict) and cases else [status]
+    gone = all(state in _GONE for state in states)
+    row = dict.fromkeys(COLUMNS, "") | {column: value, "state": "withdrawn" if gone else ""}
+    return Statement(tuple(row.values()), at)
+
+
+def make(options: ExchangeOptions, credentials: Credentials) -> StopNcii:
+    """The exchange of these settings.
+
+    Raises:
+        ExchangeSettingsError: there are no credentials.
+    """
+    if not credentials.key or not credentials.second_key:
+        raise ExchangeSettingsError(
+            "An exchange with StopNCII.org needs the key of its function 'FetchHashes' as 'key' "
+            "and the key of the subscription as 'second_key'."
+        )
+    return StopNcii(options.url.rstrip("/") or BASE, credentials, options)
