@@ -186,7 +186,7 @@ def _after(place: dict[str, Any]) -> dict[str, Any]:
     rest = place.get("rest", [])
     if not rest:
         return {"done": max(place["done"], place.get("max", ""))}
-    kept = {name: place[name] for name in ("done", "max") if name in place}
+    kept: dict[str, Any] = {name: place[name] for name in ("done", "max") if name in place}
     return {**kept, "from": rest[0][0], "to": rest[0][1], "rest": rest[1:]}
 
 

@@ -58,7 +58,7 @@ def read(body: bytes) -> Answer:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise PageDamagedError from error
-    if root.getroottree().docinfo.doctype or _tag(root) != "queryresult":
+    if b"<!DOCTYPE" in body or _tag(root) != "queryresult":
         raise PageDamagedError
     answer = Answer()
     for part in _children(root):
@@ -119,12 +119,12 @@ def _take(answer: Answer, at: dt.datetime | None) -> None:
 
 def _children(element: etree._Element) -> Iterator[etree._Element]:
     """The elements within, without comments and the like."""
-    return (child for child in element if isinstance(child.tag, str))
+    return (child for child in element if _tag(child))
 
 
 def _tag(element: etree._Element) -> str:
     """Its name without the namespace."""
-    name = element.tag
+    name: object = element.tag  # a function, of comments and the like
     return name.rpartition("}")[2].lower() if isinstance(name, str) else ""
 
 
