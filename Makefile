@@ -27,11 +27,12 @@ recall: setup-bench ## What is found of edited pictures, and what is wrongly mat
 readers: setup-bench ## What Safehold, sd-parsers and exiftool read of files of generators
 	$(PY) -m benchmarks.provenance_readers
 
-soak: setup-dev ## Long runs: damaged files, kills of scans and of the service, its memory
+soak: setup-dev ## Long runs: damaged files, kills of scans and of the service, its memory, a long list
 	$(PY) benchmarks/soak_mutations.py
 	$(PY) benchmarks/soak_resume.py
 	$(PY) benchmarks/soak_service_kills.py
 	$(PY) benchmarks/soak_service_memory.py
+	$(PY) benchmarks/growing.py
 	$(PY) -m benchmarks.provenance_hostile
 	$(PY) -m benchmarks.provenance_watermarks
 
