@@ -278,11 +278,26 @@ def _read_format(name: Any) -> str | None:
 class Screening:
     """Matching and policy: from what was found in an item to the decision on it."""
 
-    def __init__(self, matcher: Matcher, quality_floor: int, options: PolicyOptions) -> None:
-        """`quality_floor` is the matcher's: variants below it were not matched by PDQ."""
+    def __init__(
+        self,
+        matcher: Matcher,
+        quality_floor: int,
+        options: PolicyOptions,
+        thresholds: Mapping[str, int] | None = None,
+    ) -> None:
+        """Take what matches, and by what is decided.
+
+        Args:
+            matcher: matches with a set of open lists.
+            quality_floor: the matcher's: variants below it were not matched by PDQ.
+            options: of decisions.
+            thresholds: largest distance of PDQ matches with single lists, where they are stricter
+                than the matcher's.
+        """
         self._matcher = matcher
         self._quality_floor = quality_floor
         self._options = options
+        self._thresholds = thresholds or {}
 
     def judge(
         self, examinations: Sequence[Examination], rules: Sequence[Rules] | None = None
@@ -307,7 +322,7 @@ class Screening:
         # A picture within the metadata says nothing of how plain the picture itself is.
         shown = examination.shown
         plain = bool(shown) and all(variant.quality < self._quality_floor for variant in shown)
-        found = tuple(match for match in matches.found if rules.count(match))
+        found = tuple(m for m in matches.found if rules.count(m) and self._is_near(m))
         observation = Observation(
             found,
             examination.fault,
@@ -316,6 +331,12 @@ class Screening:
             list_faults=rules.list_faults,
         )
         return Screened(examination, found, decide(observation, rules.policy), observation)
+
+    def _is_near(self, match: Match) -> bool:
+        """Whether a match is as near as its list wants it."""
+        if match.signal is not SignalType.PDQ:
+            return True
+        return match.distance <= self._thresholds.get(match.list_name, match.distance)
 
     @staticmethod
     def with_scores(

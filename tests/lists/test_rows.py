@@ -277,7 +277,8 @@ def test_quality_without_pdq_is_not_kept() -> None:
         ({"sha256": SHA1, "md5": MD5}, "sha256_malformed"),
         ({"pdq": "0x" + "1" * 62}, "pdq_malformed"),
         ({"pdq": "0" * 64}, "pdq_degenerate"),
-        ({"pdq": "f" * 64, "md5": MD5}, "pdq_degenerate"),
+        ({"pdq": "f" * 64}, "pdq_degenerate"),
+        ({"pdq": "1" * 64, "pdq_quality": "90"}, "pdq_degenerate"),
         ({"md5": "d41d8cd98f00b204e9800998ecf8427e"}, "digest_of_empty_file"),
         ({"md5": MD5, "pdq_quality": "101"}, "pdq_quality_malformed"),
         ({"md5": MD5, "pdq_quality": "-1"}, "pdq_quality_malformed"),
@@ -331,3 +332,24 @@ def test_csv_rows_are_never_lost(rows: list[str]) -> None:
     seen = {line for line, _ in read(text, ListFormat.CSV)}
     good = {number for number, row in enumerate(rows, start=2) if row == f"a,{MD5}"}
     assert good <= seen
+
+
+def test_a_pdq_that_would_match_too_much_is_not_taken() -> None:
+    checker = RowChecker(DigestKey(bytes(32)), quality_floor=50)
+    real = "5a" * 32
+    for pdq, quality, code in (
+        ("0" * 64, "", "pdq_degenerate"),
+        ("01" * 32, "90", "pdq_degenerate"),
+        (real, "49", "pdq_low_quality"),
+    ):
+        draft = checker.draft(("a", "", "", MD5, "", "", pdq, quality))
+        assert (draft.pdq, draft.pdq_quality) == (None, None)
+        assert draft.md5 is not None
+        assert checker.take_dropped() == {code: 1}
+        with pytest.raises(BadRowError) as caught:
+            checker.draft(("a", "", "", "", "", "", pdq, quality))
+        assert caught.value.fault.value == code
+    for quality in ("50", ""):
+        draft = checker.draft(("a", "", "", MD5, "", "", real, quality))
+        assert draft.pdq == bytes.fromhex(real)
+    assert not checker.take_dropped()

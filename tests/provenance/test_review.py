@@ -118,13 +118,13 @@ def test_the_masks_of_a_portrait_contradict_nothing() -> None:
 @pytest.mark.parametrize(
     "said",
     [
-        "/home/anna/vennimoor.ckpt",
+        "/home/USER/vennimoor.ckpt",
         "~/pictures of anna/vennimoor.ckpt",
         "~anna\\vennimoor.ckpt",
         "../anna/vennimoor.ckpt",
-        "./home/anna/vennimoor.ckpt",
-        "file:///home/anna/vennimoor.ckpt",
-        "'/home/anna/vennimoor.ckpt'",
+        "./home/USER/vennimoor.ckpt",
+        "file:///home/USER/vennimoor.ckpt",
+        "'/home/USER/vennimoor.ckpt'",
         "C:\\Users\\anna\\vennimoor.ckpt",
         "\\\\server\\anna\\vennimoor.ckpt",
     ],

@@ -212,6 +212,7 @@ def _report_form(report: ImportReport) -> dict[str, object]:
         "withdrawn": report.entries_withdrawn,
         "bad_rows": report.bad_rows,
         "bad_by_code": dict(report.bad_by_code),
+        "dropped_by_code": dict(report.dropped_by_code),
         "bad_row_samples": [
             {"line": line, "code": code, "message": message}
             for line, code, message in report.bad_row_samples

@@ -8,6 +8,7 @@ import stat
 import tomllib
 from pathlib import Path
 
+from safehold.config.settings import variable as read_variable
 from safehold.errors import UsageError
 from safehold.lists.exchanges.model import Credentials
 
@@ -42,7 +43,7 @@ def read_credentials(file: str, variable: str) -> Credentials:
     if file:
         text = _private(Path(file).expanduser())
     elif variable:
-        text = os.environ.get(variable, "")
+        text = read_variable(variable)
         if not text:
             raise CredentialsError("The environment variable of credentials is not set.")
     else:

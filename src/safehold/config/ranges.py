@@ -62,23 +62,15 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "repeats.alert": (0, math.inf),
     "repeats.slow": (0, math.inf),
     "repeats.stop": (0, math.inf),
-    "surfaces.keep_digests_days": (0, 3_650),
     "lists.threshold": (-1, 64),
-    "lists.flood_items": (-1, math.inf),
-    "flood.items": (0, math.inf),
-    "flood.distance": (0, 64),
     "exchanges.minutes": (0, math.inf),
     "exchanges.page_rows": (0, 100_000),
     "exchanges.first_days": (0, math.inf),
     "exchanges.max_withdrawn_share": (0, 1),
     "exchanges.stale_hours": (0, math.inf),
-    "matchers.per_minute": (0, math.inf),
     "growth.max_changes": (0, math.inf),
     "growth.compact_changes": (1_000, math.inf),
     "growth.compact_share": (0, 1),
-    "retro.minutes": (0, math.inf),
-    "retro.max_entries": (1, 1_000_000),
-    "retro.chunk_items": (64, 65_536),
 }
 """Smallest and largest value of settings. Any other number must be above zero, and finite."""
 

@@ -41,7 +41,7 @@ from safehold.intake.model import IntakeOptions
 from safehold.ledger.model import LedgerOptions
 from safehold.lists.exchanges.model import ExchangeOptions
 from safehold.lists.growth import GrowthOptions
-from safehold.lists.trust.model import FloodOptions, ListOptions
+from safehold.lists.options import ListOptions
 from safehold.matching.match import MatchOptions
 from safehold.media.limits import ArchiveLimits, MediaLimits
 from safehold.outbound.model import OutboundOptions
@@ -49,10 +49,8 @@ from safehold.outbox.alarms import AlarmOptions
 from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.provenance.model import ProvenanceOptions
-from safehold.remote.model import MatcherOptions
 from safehold.reporting.options import CybertipOptions, ReporterOptions, ReportingOptions
 from safehold.retention.options import RetentionOptions
-from safehold.retro.model import RetroOptions
 from safehold.transparency.options import TransparencyOptions
 
 PREFIX = "SAFEHOLD_"
@@ -85,8 +83,6 @@ GROUPS = (
     "repeats",
     "ledger",
     "growth",
-    "flood",
-    "retro",
 )
 """Settings that are options classes of the packages."""
 TABLES: Mapping[str, type] = {
@@ -94,7 +90,6 @@ TABLES: Mapping[str, type] = {
     "classifiers": ClassifierOptions,
     "lists": ListOptions,
     "exchanges": ExchangeOptions,
-    "matchers": MatcherOptions,
 }
 """Settings that are tables of options by name."""
 OTHER_VARIABLES = frozenset({PREFIX + "DEBUG"})
@@ -177,8 +172,6 @@ class Settings(BaseSettings):
     repeats: RepeatOptions = RepeatOptions()
     ledger: LedgerOptions = LedgerOptions()
     growth: GrowthOptions = GrowthOptions()
-    flood: FloodOptions = FloodOptions()
-    retro: RetroOptions = RetroOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
     classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)
@@ -187,8 +180,6 @@ class Settings(BaseSettings):
     """Settings of single lists, by name."""
     exchanges: Mapping[str, ExchangeOptions] = Field(default_factory=dict)
     """Exchanges from which lists come, by name."""
-    matchers: Mapping[str, MatcherOptions] = Field(default_factory=dict)
-    """Remote matchers that surfaces may name, by name."""
 
     @classmethod
     def settings_customise_sources(
@@ -284,6 +275,11 @@ def _options(settings: Settings) -> Iterator[tuple[str, object]]:
     for table in TABLES:
         for options in getattr(settings, table).values():
             yield table, options
+
+
+def variable(name: str) -> str:
+    """An environment variable that a setting names; empty where it is not set."""
+    return os.environ.get(name, "")
 
 
 def debugging() -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 
 from safehold.hashing.keyed import DigestKey
 from safehold.hashing.model import PDQ_BYTES, SignalType
@@ -10,7 +11,10 @@ from safehold.ids import EntryId
 from safehold.lists.model import MAX_CLASSIFICATION, MAX_ENTRY_ID, EntryDraft, EntryState
 from safehold.lists.rows import RowFault
 
-_DEGENERATE = frozenset({bytes(PDQ_BYTES), b"\xff" * PDQ_BYTES})
+FEWEST_BITS, MOST_BITS = 96, 160
+"""How many bits of a PDQ hash may be set. A median cuts them in halves, so all pictures of quality
+50 and more that were tried have 128, and flat ones 116 at least: what lies far outside is the hash
+of no picture, but of what a program makes of nothing."""
 
 _EMPTY_FILE = frozenset(
     algorithm(b"", usedforsecurity=False).digest()
@@ -42,12 +46,23 @@ class BadRowError(Exception):
 class RowChecker:
     """Turns the values of rows into drafts of entries.
 
+    A PDQ hash that would match what it should not, since it is of a flat or nearly flat picture
+    or of none, is not taken; the other digests of its row are.
+
     Args:
         key: the home's key, under which exact digests are stored and ids derived.
+        quality_floor: smallest PDQ quality that is taken where a row tells it.
     """
 
-    def __init__(self, key: DigestKey) -> None:
+    def __init__(self, key: DigestKey, quality_floor: int = 0) -> None:
         self._key = key
+        self._quality_floor = quality_floor
+        self._dropped: Counter[str] = Counter()
+
+    def take_dropped(self) -> Counter[str]:
+        """How many PDQ hashes were not taken of rows that were, by code, since last asked."""
+        dropped, self._dropped = self._dropped, Counter()
+        return dropped
 
     def draft(self, values: tuple[str, ...]) -> EntryDraft:
         """The entry that a row describes.
@@ -66,9 +81,14 @@ class RowChecker:
         )
         plain_pdq = _pdq(pdq) if pdq else None
         given_quality = _quality(quality) if quality else None
+        unfit = self._unfit(plain_pdq, given_quality)
+        if unfit is not None:
+            plain_pdq = None
         digests = (keyed_md5, keyed_sha1, keyed_sha256, plain_pdq)
         if digests == _NO_DIGESTS:
-            raise BadRowError(RowFault.NO_DIGEST)
+            raise BadRowError(unfit or RowFault.NO_DIGEST)
+        if unfit is not None:
+            self._dropped[unfit.value] += 1
         given_id = _text(entry_id, MAX_ENTRY_ID, RowFault.ID) if entry_id else None
         return EntryDraft(
             EntryId(given_id) if given_id else derived_id(self._key, digests),
@@ -82,6 +102,15 @@ class RowChecker:
             plain_pdq,
             None if plain_pdq is None else given_quality,
         )
+
+    def _unfit(self, pdq: bytes | None, quality: int | None) -> RowFault | None:
+        """Why a PDQ hash is not taken."""
+        if pdq is None:
+            return None
+        if not FEWEST_BITS <= int.from_bytes(pdq, "big").bit_count() <= MOST_BITS:
+            return RowFault.PDQ_DEGENERATE
+        low = quality is not None and quality < self._quality_floor
+        return RowFault.PDQ_LOW_QUALITY if low else None
 
     def _exact(self, signal: SignalType, text: str, length: int, fault: RowFault) -> bytes | None:
         text = text.strip()
@@ -122,10 +151,7 @@ def _pdq(text: str) -> bytes | None:
     text = text.strip()
     if not text:
         return None
-    digest = _unhex(text, 2 * PDQ_BYTES, RowFault.PDQ)
-    if digest in _DEGENERATE:
-        raise BadRowError(RowFault.PDQ_DEGENERATE)
-    return digest
+    return _unhex(text, 2 * PDQ_BYTES, RowFault.PDQ)
 
 
 def _quality(text: str) -> int | None:

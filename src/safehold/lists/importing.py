@@ -36,11 +36,13 @@ class ImportLimits:
         max_line_bytes: longest line of a list file; a longer one is a bad row.
         batch_rows: rows that are held in memory and staged at a time.
         max_samples: bad rows that the report names one by one; all of them are counted.
+        quality_floor: smallest PDQ quality that is taken where a row tells it.
     """
 
     max_line_bytes: int = 64 * 1024
     batch_rows: int = 5_000
     max_samples: int = 100
+    quality_floor: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +79,7 @@ class ImportReport:
         bad_rows: rows that were not taken.
         bad_row_samples: (line, code, message) of the first of them.
         bad_by_code: how many bad rows there are of each code.
+        dropped_by_code: how many PDQ hashes were not taken of rows whose other digests were.
         warnings: what else is odd, in words that are safe to show.
         list_info: the list afterwards; None when no row was good and the list did not exist.
     """
@@ -89,6 +92,7 @@ class ImportReport:
     bad_rows: int
     bad_row_samples: tuple[tuple[int, str, str], ...]
     bad_by_code: Mapping[str, int]
+    dropped_by_code: Mapping[str, int]
     warnings: tuple[str, ...]
     list_info: ListInfo | None
 
@@ -108,6 +112,7 @@ class _Tally:
     good: int = 0
     bad: Counter[str] = field(default_factory=Counter)
     samples: list[tuple[int, str, str]] = field(default_factory=list)
+    dropped: Counter[str] = field(default_factory=Counter)
 
 
 class Importer:
@@ -123,8 +128,8 @@ class Importer:
         self, store: ListStore, key: DigestKey, limits: ImportLimits | None = None
     ) -> None:
         self._store = store
-        self._checker = RowChecker(key)
         self._limits = limits or ImportLimits()
+        self._checker = RowChecker(key, self._limits.quality_floor)
 
     def import_file(
         self,
@@ -193,12 +198,15 @@ class Importer:
                 f"{outcome.superseded} rows contradict an earlier row with the same id: the "
                 "earlier one's digests are not looked for. Give each picture an id of its own."
             )
+        for code, number in sorted(tally.dropped.items()):
+            warnings.append(f"{number} rows came without a usable pdq ({code}); the rest is taken.")
         if options.replace and tally.bad:
             warnings.append("Entries that only bad rows name were withdrawn.")
         return _report(tally, warnings, outcome)
 
     def _stage(self, reader: RowReader, session: ImportSession, tell: Callable[[], None]) -> _Tally:
         tally = _Tally()
+        self._checker.take_dropped()  # of an import that failed
         draft_of, batch_rows = self._checker.draft, self._limits.batch_rows
         batch: list[EntryDraft] = []
         for seen, row in enumerate(reader, start=1):
@@ -216,6 +224,7 @@ class Importer:
                 tell()
         tally.good += len(batch)
         session.stage(batch)
+        tally.dropped = self._checker.take_dropped()
         tell()
         return tally
 
@@ -235,9 +244,14 @@ class Importer:
 def _plan(at: dt.datetime, options: ImportOptions, tally: _Tally) -> ImportPlan:
     sync = options.sync
     if sync is not None:
-        faults = dict(sorted(tally.bad.items()))
-        rows = tally.good + tally.bad.total()
-        sync = replace(sync, counts=replace(sync.counts, pages=1, rows=rows, faults=faults))
+        counts = replace(
+            sync.counts,
+            pages=1,
+            rows=tally.good + tally.bad.total(),
+            faults=dict(sorted(tally.bad.items())),
+            unusable=dict(sorted(tally.dropped.items())),
+        )
+        sync = replace(sync, counts=counts)
     share = options.max_withdrawn_share
     return ImportPlan(at, options.tier, options.source, options.replace, share, sync=sync)
 
@@ -253,6 +267,7 @@ def _report(tally: _Tally, warnings: list[str], outcome: ImportOutcome | None) -
         bad_rows=bad,
         bad_row_samples=tuple(tally.samples),
         bad_by_code=dict(sorted(tally.bad.items())),
+        dropped_by_code=dict(sorted(tally.dropped.items())),
         warnings=tuple(warnings),
         list_info=outcome.info if outcome else None,
     )

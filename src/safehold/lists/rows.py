@@ -37,6 +37,7 @@ class RowFault(enum.StrEnum):
     SHA256 = "sha256_malformed"
     PDQ = "pdq_malformed"
     PDQ_DEGENERATE = "pdq_degenerate"
+    PDQ_LOW_QUALITY = "pdq_low_quality"
     QUALITY = "pdq_quality_malformed"
     STATE = "state_unknown"
     ID = "id_malformed"
@@ -59,7 +60,8 @@ ROW_MESSAGES: dict[RowFault, str] = {
     RowFault.SHA1: "sha1 is not 40 hexadecimal digits",
     RowFault.SHA256: "sha256 is not 64 hexadecimal digits",
     RowFault.PDQ: "pdq is not 64 hexadecimal digits",
-    RowFault.PDQ_DEGENERATE: "pdq is all zeros or all ones, which no real picture has",
+    RowFault.PDQ_DEGENERATE: "pdq has far fewer or far more bits set than that of any picture",
+    RowFault.PDQ_LOW_QUALITY: "the quality of pdq is below what is matched, and there is no other",
     RowFault.QUALITY: "pdq_quality is not a whole number from 0 to 100",
     RowFault.STATE: "state is not active, withdrawn, negative or quarantined",
     RowFault.ID: "id is too long or has unprintable characters",

@@ -18,28 +18,25 @@ import threading
 from bisect import bisect_left
 from collections.abc import Sequence
 from concurrent.futures import Future
-from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 from numpy.typing import NDArray
 
-from safehold.hashing.keyed import KEYED_BYTES, DigestKey
-from safehold.hashing.model import PDQ_BYTES, SignalType
-from safehold.kernels.hamming import BandTables
+from safehold.hashing.keyed import DigestKey
+from safehold.hashing.model import SignalType
 from safehold.matching import layout
-from safehold.matching.banded import BandedIndex
 from safehold.matching.errors import (
     SnapshotClosedError,
     SnapshotDamagedError,
     SnapshotKeyError,
 )
-from safehold.matching.exact import ExactTable
 from safehold.matching.interface import PdqHits, SnapshotEntry
-from safehold.matching.linear import SearchOptions, as_words
+from safehold.matching.linear import SearchOptions
 from safehold.matching.mapped_file import MappedFile
+from safehold.matching.snapshot_body import Body
 
 
 class BodyState(enum.StrEnum):
@@ -65,7 +62,7 @@ class Snapshot:
         self._state_lock = threading.Lock()
         self._closed = threading.Event()
         self._users = 1
-        self._body: _Body | None = _Body.of(file, header, options)
+        self._body: Body | None = Body.of(file, header, options)
         self._pdq = _GuardedIndex(self)
 
     @classmethod
@@ -294,7 +291,7 @@ class Snapshot:
         threading.Thread(target=run, name="snapshot-check", daemon=True).start()
         return future
 
-    def _open_body(self) -> _Body:
+    def _open_body(self) -> Body:
         """The body, which whoever holds it may read even if the snapshot is closed meanwhile."""
         body = self._body
         if body is None:
@@ -322,69 +319,6 @@ class Snapshot:
     def _exact_digest(self, signal: SignalType, number: int) -> bytes | None:
         place = self._place(signal, number)
         return None if place is None else self._open_body().exact[signal].key(place)
-
-
-@dataclass(frozen=True, slots=True)
-class _Body:
-    """The sections of a snapshot as arrays over the mapped file.
-
-    Attributes:
-        index: the PDQ hashes.
-        pdq_entries, pdq_qualities: of each row of the index.
-        exact: the keyed digests of each signal type.
-        places: for each signal type where each entry's digest stands, `NO_PLACE` for none.
-        classes, id_ends, ids: of each entry; the ids stand one after another.
-    """
-
-    index: BandedIndex
-    pdq_entries: NDArray[np.uint32]
-    pdq_qualities: NDArray[np.uint8]
-    exact: dict[SignalType, ExactTable]
-    places: dict[SignalType, NDArray[np.uint32]]
-    classes: NDArray[np.uint16]
-    id_ends: NDArray[np.uint64]
-    ids: NDArray[np.uint8]
-
-    @classmethod
-    def of(cls, file: MappedFile, header: layout.Header, options: SearchOptions | None) -> _Body:
-        """Take the arrays from a mapped file whose header was checked."""
-
-        def column(name: str, dtype: str) -> NDArray[Any]:
-            section = header.section(name)
-            if section is None:
-                return np.empty(0, dtype)
-            return np.frombuffer(
-                file.mapped, dtype, section.length // np.dtype(dtype).itemsize, section.offset
-            )
-
-        rows = as_words(column("pdq_hashes", "u1").reshape(-1, PDQ_BYTES))
-        tables = BandTables(
-            rows,
-            column("band_offsets", "<u4"),
-            column("band_rows", "<u4"),
-            column("band_signatures", "<u2"),
-            header.bands.specification(),
-        )
-        exact = {
-            s: ExactTable(
-                column(f"{s.value}_keys", "u1").reshape(-1, KEYED_BYTES),
-                column(f"{s.value}_entries", "<u4"),
-                header.entry_count,
-            )
-            for s in layout.EXACT_SIGNALS
-        }
-        places = {s: column(f"{s.value}_places", "<u4") for s in layout.EXACT_SIGNALS}
-        places[SignalType.PDQ] = column("entry_pdq_rows", "<u4")
-        return cls(
-            BandedIndex(tables, header.bands, options),
-            column("pdq_entries", "<u4"),
-            column("pdq_qualities", "u1"),
-            exact,
-            places,
-            column("entry_classes", "<u2"),
-            column("entry_id_ends", "<u8"),
-            column("entry_ids", "u1"),
-        )
 
 
 class _GuardedIndex:

@@ -50,9 +50,6 @@ class SurfaceOptions:
         unsupported: verdict for types that are not decoded; empty for the one of `policy`.
         md5_only: verdict for matches that rest on md5 alone; empty for the one of `policy`.
         classifiers: names of the classifiers that are asked.
-        matchers: names of the remote matchers that are asked.
-        keep_digests_days: for how many days digests of allowed items are kept, so that they can
-            be matched with entries that come later; 0 for none.
         user_per_minute: budget of one end user here; -1 for the one of `budgets`, 0 for none.
         flags_hold: whether what a user flags is held until somebody decides. False by default,
             or any user could take down what others have stored.
@@ -70,8 +67,6 @@ class SurfaceOptions:
     unsupported: Verdict | None = None
     md5_only: Verdict | None = None
     classifiers: tuple[str, ...] = ()
-    matchers: tuple[str, ...] = ()
-    keep_digests_days: float = 0.0
     user_per_minute: int = -1
     flags_hold: bool = False
     public: bool | None = None

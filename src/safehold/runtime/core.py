@@ -27,6 +27,7 @@ from safehold.runtime.trust_list import read_trust_list
 if TYPE_CHECKING:
     import sqlalchemy as sa
 
+    from safehold.lists.importing import ImportLimits
     from safehold.lists.service import ListService
     from safehold.lists.sync.service import SyncService
     from safehold.matching.interface import OpenList
@@ -71,8 +72,16 @@ class Runtime:
             self.home.snapshots,
             self.digest_key,
             self.clock,
-            growth=self.settings.growth,
+            self.import_limits,
+            self.settings.growth,
         )
+
+    @property
+    def import_limits(self) -> ImportLimits:
+        """Bounds of what is read of lists."""
+        from safehold.lists.importing import ImportLimits
+
+        return ImportLimits(quality_floor=self.settings.matching.quality_floor)
 
     @functools.cached_property
     def list_store(self) -> SqlListStore:
@@ -94,7 +103,8 @@ class Runtime:
         from safehold.lists.entry_rows import RowChecker
         from safehold.runtime.syncing import sync_service
 
-        return sync_service(self, RowChecker(self.digest_key))
+        floor = self.settings.matching.quality_floor
+        return sync_service(self, RowChecker(self.digest_key, floor))
 
     @functools.cached_property
     def engine(self) -> sa.Engine:
@@ -178,4 +188,9 @@ class Runtime:
 
         options = self.settings.matching
         matcher = Matcher(snapshots, options)
-        return Screening(matcher, options.quality_floor, self.settings.policy)
+        thresholds = {
+            name: chosen.threshold
+            for name, chosen in self.settings.lists.items()
+            if chosen.threshold >= 0
+        }
+        return Screening(matcher, options.quality_floor, self.settings.policy, thresholds)

@@ -44,7 +44,7 @@ def sync_service(
         ),
         bucket=lambda options, credentials: _bucket(runtime, options, credentials),
         folder=runtime.home.feeds,
-        importer=Importer(runtime.list_store, runtime.digest_key),
+        importer=Importer(runtime.list_store, runtime.digest_key, runtime.import_limits),
     )
     return SyncService(parts, sources)
 

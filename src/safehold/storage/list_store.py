@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from types import MappingProxyType
 from typing import Any
 
 import sqlalchemy as sa
 
-from safehold.hashing.model import SignalType
 from safehold.ids import EntryId, ListName
 from safehold.lists.interface import (
     ImportOutcome,
@@ -25,12 +23,24 @@ from safehold.lists.model import (
     EntryState,
     ListInfo,
     Tier,
-    UnknownListError,
 )
 from safehold.lists.sync.model import ListShrankError
 from safehold.storage import list_statements as sql
 from safehold.storage.engine import BEGIN, database_errors
-from safehold.storage.schema import lists, staging_metadata
+from safehold.storage.list_rows import (
+    bump,
+    count,
+    counted,
+    entries_of,
+    entry_of,
+    forget,
+    forget_bulk,
+    info_of,
+    locked,
+    required,
+    set_row,
+)
+from safehold.storage.schema import staging_metadata
 from safehold.storage.sync_store import write_step
 
 READ_ROWS = 5_000
@@ -68,21 +78,21 @@ class SqlListStore:
     def lists(self) -> tuple[ListInfo, ...]:
         """All lists, by name."""
         with database_errors(), self._engine.connect() as connection:
-            return tuple(_info(row) for row in connection.execute(sql.SELECT_LISTS))
+            return tuple(info_of(row) for row in connection.execute(sql.SELECT_LISTS))
 
     def get(self, name: ListName) -> ListInfo:
         """One list."""
         with database_errors(), self._engine.connect() as connection:
-            return _info(_required(connection, name))
+            return info_of(required(connection, name))
 
     def entry(self, name: ListName, entry_id: EntryId) -> Entry | None:
         """One entry in whatever state, or None."""
         with database_errors(), self._engine.connect() as connection:
             row = connection.execute(
                 sql.SELECT_ENTRY,
-                {"of_list": _required(connection, name).list_id, "of_entry": entry_id},
+                {"of_list": required(connection, name).list_id, "of_entry": entry_id},
             ).one_or_none()
-            return None if row is None else _entry(row)
+            return None if row is None else entry_of(row)
 
     @contextmanager
     def reading(
@@ -95,13 +105,13 @@ class SqlListStore:
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
                 with database_errors():
-                    row = _required(connection, name)
+                    row = required(connection, name)
                     result = connection.execution_options(yield_per=READ_ROWS).execute(
                         sql.SELECT_ENTRIES,
                         {"of_list": row.list_id, "in_states": sorted(states)},
                     )
                 with result:
-                    yield ListReading(_info(row), _entries(result))
+                    yield ListReading(info_of(row), entries_of(result))
 
     def changes(
         self, name: ListName, since: int, most: int, at: dt.datetime | None = None
@@ -111,7 +121,7 @@ class SqlListStore:
             if connection.dialect.name == "postgresql":
                 connection.execution_options(isolation_level="REPEATABLE READ")
             with connection.begin():
-                row = _required(connection, name)
+                row = required(connection, name)
                 if not row.changes_from <= since <= row.version:
                     return None
                 of_list = {"of_list": row.list_id, "since_version": since}
@@ -121,32 +131,32 @@ class SqlListStore:
                 if connection.execute(sql.COUNT_CHANGES, of_list).scalar_one() > most:
                     return None
                 found = connection.execute(sql.SELECT_CHANGES, of_list)
-                return ListChanges(_info(row), since, tuple(_entry(entry) for entry in found))
+                return ListChanges(info_of(row), since, tuple(entry_of(entry) for entry in found))
 
     def forget_changes(self, name: ListName, before: int) -> None:
         """Forget the record of changes up to and including a version."""
         with self._writing() as connection:
-            row = _locked(connection, name)
+            row = locked(connection, name)
             upto = min(before, row.version)
             if upto <= row.changes_from:
                 return
-            _forget(connection, row, upto)
-            _set(connection, row, {"changes_from": upto})
+            forget(connection, row, upto)
+            set_row(connection, row, {"changes_from": upto})
 
     def confirm(self, name: ListName, at: dt.datetime) -> None:
         """The source has confirmed that the list is current."""
         with self._writing() as connection:
-            row = _locked(connection, name)
+            row = locked(connection, name)
             if row.checked is None or row.checked < at:
-                _set(connection, row, {"checked": at})
+                set_row(connection, row, {"checked": at})
 
     def set_tier(self, name: ListName, tier: Tier, at: dt.datetime) -> ListInfo:
         """Change the tier of a list; the list afterwards."""
         with self._writing() as connection:
-            row = _locked(connection, name)
+            row = locked(connection, name)
             if row.tier != tier.value:
-                _bump(connection, row, at, {"tier": tier.value})
-            return _info(_required(connection, name))
+                bump(connection, row, at, {"tier": tier.value})
+            return info_of(required(connection, name))
 
     def set_state(
         self, name: ListName, entry_ids: Sequence[EntryId], state: EntryState, at: dt.datetime
@@ -154,31 +164,31 @@ class SqlListStore:
         """Change the state of entries; how many changed."""
         changed = 0
         with self._writing() as connection:
-            row = _locked(connection, name)
+            row = locked(connection, name)
             of_list = {"of_list": row.list_id, "at_version": row.version + 1}
-            counts = _counted(row)
+            counts = counted(row)
             for start in range(0, len(entry_ids), STATE_IDS):
                 named = of_list | {"of_entries": list(entry_ids[start : start + STATE_IDS])}
-                before = _counts(connection, sql.COUNT_NAMED, named)
+                before = count(connection, sql.COUNT_NAMED, named)
                 changed += connection.execute(
                     sql.SET_STATE, named | {"to_state": state.value}
                 ).rowcount
-                after = _counts(connection, sql.COUNT_NAMED, named)
+                after = count(connection, sql.COUNT_NAMED, named)
                 counts = {name: n + after[name] - before[name] for name, n in counts.items()}
                 if changed <= self._logged:
                     connection.execute(sql.LOG_NAMED, named)
             if changed:
-                _bump(connection, row, at, counts | self._bulk(connection, row, changed))
+                bump(connection, row, at, counts | self._bulk(connection, row, changed))
         return changed
 
     def remove(self, name: ListName, at: dt.datetime) -> None:
         """Remove a list with all its entries."""
         with self._writing() as connection:
-            row = _locked(connection, name)
+            row = locked(connection, name)
             connection.execute(sql.DELETE_ENTRIES, {"of_list": row.list_id})
-            zeros = dict.fromkeys(_counted(row), 0)
+            zeros = dict.fromkeys(counted(row), 0)
             gone = self._bulk(connection, row, self._logged + 1)
-            _bump(connection, row, at, {"removed": at, "checked": None, **zeros, **gone})
+            bump(connection, row, at, {"removed": at, "checked": None, **zeros, **gone})
 
     def _bulk(self, connection: sa.Connection, row: sa.Row[Any], changed: int) -> dict[str, Any]:
         return forget_bulk(connection, row, changed, self._logged)
@@ -248,7 +258,7 @@ class _SqlImportSession:
         # Counting all is cheaper where all may have changed, or where there was nothing.
         drops = plan.replace or plan.withdraw_older is not None
         whole = drops or not row.active + row.other
-        before = {} if whole else _counts(connection, sql.COUNT_OF_STAGED, of_list)
+        before = {} if whole else count(connection, sql.COUNT_OF_STAGED, of_list)
         updated = connection.execute(sql.UPDATE_FROM_STAGED, of_list).rowcount
         if timed:
             connection.execute(sql.TOUCH_FROM_STAGED, of_list)
@@ -269,21 +279,21 @@ class _SqlImportSession:
             changes["tier"] = plan.tier.value
         if changed := added + updated + withdrawn:
             if whole:
-                changes.update(_counts(connection, sql.RECOUNT, of_list))
+                changes.update(count(connection, sql.RECOUNT, of_list))
             else:
-                after = _counts(connection, sql.COUNT_OF_STAGED, of_list)
-                changes |= {n: c + after[n] - before[n] for n, c in _counted(row).items()}
+                after = count(connection, sql.COUNT_OF_STAGED, of_list)
+                changes |= {n: c + after[n] - before[n] for n, c in counted(row).items()}
             if changed <= self._logged:
                 connection.execute(sql.LOG_ALL if drops else sql.LOG_STAGED, of_list)
             changes |= forget_bulk(connection, row, changed, self._logged)
         if changes:
-            _bump(connection, row, plan.at, changes)
+            bump(connection, row, plan.at, changes)
         sync = plan.sync
         if sync is not None:
             sync = sync.counting(added, updated, withdrawn)
             write_step(connection, sync)
         return ImportOutcome(
-            info=_info(_required(connection, self._name)),
+            info=info_of(required(connection, self._name)),
             added=added,
             updated=updated,
             unchanged=staged - added - updated,
@@ -309,52 +319,8 @@ class _SqlImportSession:
         row = connection.execute(sql.LOCK_LIST, {"of_name": self._name}).one()
         if row.removed is None:
             return row
-        _set(connection, row, {"removed": None, "checked": None, **fresh})
+        set_row(connection, row, {"removed": None, "checked": None, **fresh})
         return connection.execute(sql.LOCK_LIST, {"of_name": self._name}).one()
-
-
-def _required(connection: sa.Connection, name: ListName) -> sa.Row[Any]:
-    row = connection.execute(sql.SELECT_LIST, {"of_name": name}).one_or_none()
-    if row is None:
-        raise UnknownListError.named(name)
-    return row
-
-
-def _locked(connection: sa.Connection, name: ListName) -> sa.Row[Any]:
-    row = connection.execute(sql.LOCK_LIST, {"of_name": name}).one_or_none()
-    if row is None or row.removed is not None:
-        raise UnknownListError.named(name)
-    return row
-
-
-def _set(connection: sa.Connection, row: sa.Row[Any], values: dict[str, Any]) -> None:
-    connection.execute(sa.update(lists).where(lists.c.list_id == row.list_id).values(**values))
-
-
-def _bump(
-    connection: sa.Connection, row: sa.Row[Any], at: dt.datetime, values: dict[str, Any]
-) -> None:
-    """Write changes of a list's row as its next version."""
-    version = row.version + 1
-    _set(connection, row, {"version": version, "updated": at, **values})
-    connection.execute(sql.ADD_VERSION, {"list_id": row.list_id, "version": version, "updated": at})
-
-
-def _forget(connection: sa.Connection, row: sa.Row[Any], upto: int) -> None:
-    of_list = {"of_list": row.list_id, "since_version": upto}
-    connection.execute(sql.FORGET_CHANGES, of_list)
-    connection.execute(sql.FORGET_VERSIONS, of_list)
-
-
-def forget_bulk(
-    connection: sa.Connection, row: sa.Row[Any], changed: int, logged: int
-) -> dict[str, Any]:
-    """What becomes of a list's row where a change was too large to be remembered one by one."""
-    if changed <= logged:
-        return {}
-    upto = row.version + 1
-    _forget(connection, row, upto)
-    return {"changes_from": upto}
 
 
 def _parameters(row: EntryDraft) -> Sequence[Any]:
@@ -371,48 +337,3 @@ def _microseconds(moment: dt.datetime) -> int:
 def _drop_staging(connection: sa.Connection) -> None:
     for table in staging_metadata.sorted_tables:
         connection.execute(sa.schema.DropTable(table, if_exists=True))
-
-
-_COUNTED = ("active", "other", *(f"active_{digest}" for digest in sql.DIGESTS))
-
-
-def _counted(row: sa.Row[Any]) -> dict[str, int]:
-    """The counts that stand in a list's row."""
-    return {name: getattr(row, name) for name in _COUNTED}
-
-
-def _counts(
-    connection: sa.Connection, statement: sa.Select[Any], of_list: dict[str, Any]
-) -> dict[str, int]:
-    return dict(connection.execute(statement, of_list).mappings().one())
-
-
-def _info(row: sa.Row[Any]) -> ListInfo:
-    return ListInfo(
-        name=ListName(row.name),
-        tier=Tier(row.tier),
-        source=row.source,
-        created=row.created,
-        updated=row.updated,
-        version=row.version,
-        counts=MappingProxyType(
-            {signal: getattr(row, f"active_{signal.value}") for signal in SignalType}
-        ),
-        active=row.active,
-        other=row.other,
-        checked=row.checked,
-    )
-
-
-def _entry(row: Sequence[Any]) -> Entry:
-    entry_id, classification, state, md5, sha1, sha256, pdq, quality = row
-    return Entry(
-        EntryId(entry_id), classification, EntryState(state), md5, sha1, sha256, pdq, quality
-    )
-
-
-def _entries(result: sa.CursorResult[Any]) -> Iterator[Entry]:
-    with database_errors():
-        for rows in result.partitions():
-            for row in rows:
-                yield _entry(row)

@@ -6,7 +6,6 @@ import datetime as dt
 from typing import Protocol
 
 from safehold.lists.exchanges.model import Page, Refusal
-from safehold.lists.opinions.model import Opinion
 from safehold.outbound.model import Call, Reply
 
 
@@ -56,16 +55,4 @@ class Exchange(Protocol):
 
     def pass_over(self, cursor: str) -> str | None:
         """The cursor behind a page that stays damaged, or None where nobody knows it."""
-        ...
-
-
-class TakesOpinions(Protocol):
-    """An exchange that takes decisions back."""
-
-    def opinion(self, opinion: Opinion) -> Call:
-        """The call that sends an opinion.
-
-        Raises:
-            OpinionUnfitError: the source has no word for it.
-        """
         ...

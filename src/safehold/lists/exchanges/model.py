@@ -21,12 +21,6 @@ class ExchangeKind(enum.StrEnum):
     NCMEC = "ncmec"
     STOPNCII = "stopncii"
     THREATEXCHANGE = "threatexchange"
-    HMA = "hma"
-    """Another Hasher-Matcher-Actioner."""
-
-    SAFEHOLD = "safehold"
-    """Entries that another Safehold has sealed to this one."""
-
     FEED = "feed"
     """A whole list as csv, jsonl or lines: over HTTPS, from a file or from a bucket."""
 
@@ -36,12 +30,12 @@ class ExchangeOptions:
     """One exchange, a table `[exchanges.NAME]` of the settings. It needs `kind`.
 
     Attributes:
-        kind: `ncmec`, `stopncii`, `threatexchange`, `hma`, `safehold` or `feed`.
+        kind: `ncmec`, `stopncii`, `threatexchange` or `feed`.
         list: the list that its entries go into; empty for one of the exchange's own name.
         url: the address; may be empty where the kind has a public one. A feed takes `https://`,
             `s3://bucket/key` and `file:///path` too.
         environment: which of the source's environments or collections (NCMEC: `industry`,
-            `industry-test` and so on; ThreatExchange: the privacy group; HMA: the bank).
+            `industry-test` and so on; ThreatExchange: the number of the privacy group).
         tier: how far the list is trusted: `confirmed`, `suspected`, `local`, `negative` or
             `observe`.
         credentials_file: a TOML file, mode 0600, with `user`, `password`, `key` or `second_key`,
@@ -60,7 +54,6 @@ class ExchangeOptions:
         max_withdrawn_share: largest share of the active entries that one run of a feed may
             withdraw.
         stale_hours: age of the last good run from which it is alarmed; 0 for never.
-        opinions: whether decisions made here are sent back, where the source takes them.
     """
 
     kind: str = ""
@@ -79,7 +72,6 @@ class ExchangeOptions:
     timeout_seconds: float = 60.0
     max_withdrawn_share: float = 0.2
     stale_hours: float = 48.0
-    opinions: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -372,7 +372,7 @@ def _counts(before: SyncCounts, page: Page, rows: Rows) -> SyncCounts:
         pages=before.pages + 1,
         rows=before.rows + len(page.statements) + sum(page.faults.values()),
         tombstones=before.tombstones + rows.tombstones,
-        unusable=_sum(before.unusable, page.unusable),
+        unusable=_sum(before.unusable, page.unusable, rows.unusable),
         faults=_sum(before.faults, page.faults, rows.faults),
     )
 

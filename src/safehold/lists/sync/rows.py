@@ -25,11 +25,13 @@ class Rows:
         drafts: one for each entry that is named.
         tombstones: how many of them withdraw it.
         faults: statements that could not be taken, by code.
+        unusable: PDQ hashes that were not taken of statements that were, by code.
     """
 
     drafts: tuple[EntryDraft, ...]
     tombstones: int
     faults: Counter[str] = field(default_factory=Counter)
+    unusable: Counter[str] = field(default_factory=Counter)
 
 
 def rows_of(
@@ -45,6 +47,7 @@ def rows_of(
         checker: checks them, and keys exact digests.
         default: the time of statements that have none; None to leave them without.
     """
+    checker.take_dropped()
     faults: Counter[str] = Counter()
     latest: dict[EntryId, EntryDraft] = {}
     for statement in statements:
@@ -57,7 +60,7 @@ def rows_of(
         if known is None or not _stands_against(known, draft):
             latest[draft.entry_id] = draft
     withdrawn = sum(draft.state is EntryState.WITHDRAWN for draft in latest.values())
-    return Rows(tuple(latest.values()), withdrawn, faults)
+    return Rows(tuple(latest.values()), withdrawn, faults, checker.take_dropped())
 
 
 def _draft(statement: Statement, checker: RowChecker, default: dt.datetime | None) -> EntryDraft:

@@ -1,1 +1,0 @@
-"""Matchers on other machines, for operators who own no list."""

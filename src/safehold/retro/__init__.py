@@ -1,1 +1,0 @@
-"""Looking back when lists grow: kept digests of allowed items, matched with new entries."""
