@@ -40,7 +40,12 @@ WORDED = {
 }
 """Defaults that depend on the machine are said in words."""
 
-MUST_BE_GIVEN = {"classifiers.NAME.url", "classifiers.NAME.kind", "classifiers.NAME.mark"}
+MUST_BE_GIVEN = {
+    "classifiers.NAME.url",
+    "classifiers.NAME.kind",
+    "classifiers.NAME.mark",
+    "exchanges.NAME.kind",
+}
 """Settings whose default is refused."""
 
 NOT_SAID = {"surfaces.NAME.public"}

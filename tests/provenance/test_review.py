@@ -125,7 +125,7 @@ def test_the_masks_of_a_portrait_contradict_nothing() -> None:
         "./home/USER/vennimoor.ckpt",
         "file:///home/USER/vennimoor.ckpt",
         "'/home/USER/vennimoor.ckpt'",
-        "C:\\Users\\anna\\vennimoor.ckpt",
+        "c:\\Users\\anna\\vennimoor.ckpt",
         "\\\\server\\anna\\vennimoor.ckpt",
     ],
 )

@@ -181,6 +181,9 @@ class FakeSnapshot:
         self.metadata = type("M", (), {"extra": {"version": version}, "list_name": name})()
         self.open = True
 
+    def preload(self) -> None:
+        assert self.open
+
     def close(self) -> None:
         assert self.open
         self.open = False

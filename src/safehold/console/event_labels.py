@@ -73,6 +73,7 @@ EVENTS: Mapping[str, str] = {
     "document.kept": mark("Document kept"),
     "document.read": mark("Document read"),
     "list.changed": mark("List changed"),
+    "list.synced": mark("List brought up to date"),
     "list.removed": mark("List removed"),
     "service.added": mark("Service added"),
     "service.disabled": mark("Service disabled"),

@@ -177,6 +177,10 @@ class ListWatch:
                 self._old.append(old)
         self._log.info("lists_opened", lists=len(snapshots), failed=len(failed))
         self._close_unused()
+        # Only now: two versions of a long list in memory at once would be twice as much.
+        for name, opened in snapshots.items():
+            if old is None or opened is not old.snapshots.get(name):
+                opened.preload()
 
     def _close_unused(self) -> None:
         # Sets are closed in order: a younger one may use what an older one leaves to it.

@@ -144,6 +144,10 @@ class OpenList(Protocol):
         """The classification of an entry; empty when unknown."""
         ...
 
+    def preload(self) -> None:
+        """Bring what every search reads into memory now."""
+        ...
+
     def close(self) -> None:
         """End its use."""
         ...

@@ -88,6 +88,10 @@ class LayeredList:
         """Close it."""
         self.close()
 
+    def preload(self) -> None:
+        """Bring what every search reads into memory now."""
+        self.base.preload()
+
     def close(self) -> None:
         """End its use."""
         with self._lock:

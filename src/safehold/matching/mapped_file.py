@@ -105,20 +105,21 @@ class MappedFile:
         finally:
             self._release()
 
-    def populate(self, stop: Callable[[], bool]) -> None:
-        """Enter the whole file into this process's page table, reading what is not cached.
+    def populate(self, offset: int, length: int, stop: Callable[[], bool]) -> None:
+        """Enter a range into this process's page table, reading what is not cached.
 
         Without it each first touch of a page costs a fault, and a search touches a thousand
         pages. Done in pieces, since Python holds its lock meanwhile; a kernel before Linux
         5.14 does not know the request, and the faults stay.
         """
-        for start in range(0, self.size, _POPULATE_BYTES):
+        first = offset - offset % mmap.PAGESIZE
+        for start in range(first, offset + length, _POPULATE_BYTES):
             with self._lock:
                 if stop() or self._users == 0:
                     return
                 try:
                     self.mapped.madvise(
-                        _MADV_POPULATE_READ, start, min(_POPULATE_BYTES, self.size - start)
+                        _MADV_POPULATE_READ, start, min(_POPULATE_BYTES, offset + length - start)
                     )
                 except OSError:
                     return

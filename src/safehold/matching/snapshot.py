@@ -38,6 +38,9 @@ from safehold.matching.linear import SearchOptions
 from safehold.matching.mapped_file import MappedFile
 from safehold.matching.snapshot_body import Body
 
+_SEARCHED = ("_keys", "pdq_hashes", "band_offsets", "band_rows", "band_signatures")
+"""Sections that every search reads."""
+
 
 class BodyState(enum.StrEnum):
     """What is known of the body of a snapshot."""
@@ -62,6 +65,7 @@ class Snapshot:
         self._state_lock = threading.Lock()
         self._closed = threading.Event()
         self._users = 1
+        self._preloaded = False
         self._body: Body | None = Body.of(file, header, options)
         self._pdq = _GuardedIndex(self)
 
@@ -267,16 +271,19 @@ class Snapshot:
             # What a search found to be damaged meanwhile stays so.
             intact = intact and self._state is not BodyState.DAMAGED
             self._state = BodyState.INTACT if intact else BodyState.DAMAGED
-        if intact:
-            self.preload()
         return intact
 
     def preload(self) -> None:
-        """Bring the whole file into memory now, so that the first searches are fast too.
+        """Bring what every search reads into memory now, so that the first are fast too.
 
-        `verify_body` ends with it.
+        What is read of matches alone (ids and the like) stays where it is. Once is enough.
         """
-        self._file.populate(self._closed.is_set)
+        if self._preloaded:
+            return
+        self._preloaded = True
+        for section in self._header.sections:
+            if section.name.endswith(_SEARCHED):
+                self._file.populate(section.offset, section.length, self._closed.is_set)
 
     def verify_in_background(self) -> Future[bool]:
         """Run `verify_body` in a thread of its own that does not keep the process alive."""

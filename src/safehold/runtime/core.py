@@ -179,6 +179,7 @@ class Runtime:
         opened = self.lists.open(names)
         for snapshot in opened:
             self._stack.callback(snapshot.close)
+            snapshot.preload()
         return list(opened)
 
     def screening(self, snapshots: Sequence[OpenList]) -> Screening:
