@@ -58,6 +58,13 @@ class Fault:
     body: bytes | None = None
 
 
+class _Server(ThreadingHTTPServer):
+    """One that does not mind callers who are gone."""
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing."""
+
+
 class Door:
     """A simulator's server; `answer` is its own. Stops when the context is left."""
 
@@ -78,7 +85,7 @@ class Door:
         return f"http://127.0.0.1:{self._server.server_address[1]}"
 
     def __enter__(self) -> Self:
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server = _Server(("127.0.0.1", 0), self._handler())
         self._server.daemon_threads = True
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
         return self

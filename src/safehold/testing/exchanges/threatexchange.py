@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 
 from safehold.testing.exchanges.door import Answer, Asked, Door
 
-TOKEN = "1|secret"
+TOKEN = "1|vennimoor-token"
 GROUP = "42"
 CURSOR_LIVES = dt.timedelta(hours=1)
 
