@@ -14,9 +14,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safehold.hashing.model import ExactDigests, SignalType, VariantDigests
+from safehold.matching.changed import BANDED_FROM, ChangedList
 from safehold.matching.errors import SnapshotClosedError
 from safehold.matching.interface import OpenList, SnapshotEntry
-from safehold.matching.layered import BANDED_FROM, Delta, LayeredList
+from safehold.matching.layered import Delta, LayeredList
 from safehold.matching.layout import SnapshotMetadata
 from safehold.matching.match import ItemDigests, ItemMatches, Matcher, MatchOptions
 from safehold.matching.snapshot import Snapshot
@@ -110,6 +111,14 @@ def test_it_matches_as_a_whole_snapshot_does(
                 if not any(e.flooded for e in expected):
                     # Of a flood, which of equally near entries are told is nobody's concern.
                     assert found == expected
+                assert layered.active_count == whole.active_count == len(now)
+                with ChangedList(delta.active.values(), NEWER, KEY) as alone:
+                    new = set(delta.active)
+                    assert alone.active_count == len(new)
+                    if not any(e.flooded for e in expected):
+                        assert [f.found for f in matches(alone, most)] == [
+                            tuple(m for m in e.found if m.entry_id in new) for e in expected
+                        ]
                 numbered = {layered.entry_id(n): n for n in range(layered.entry_count)}
                 for entry_id, entry in now.items():
                     assert layered.entry(numbered[entry_id]) == entry

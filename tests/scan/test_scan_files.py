@@ -16,6 +16,8 @@ import pytest
 from PIL import Image, ImageOps
 
 from safehold.config import Settings
+from safehold.errors import UsageError
+from safehold.ids import ListName
 from safehold.runtime import Runtime
 from safehold.testing.mutate import mutations
 from tests.conftest import KERNEL_CACHE
@@ -297,6 +299,31 @@ def test_kept_digests_match_later_without_the_files(
     assert named["chelsea.jpg"]["reasons"] == ["exact_suspected"]
     assert named["mirror.png"]["reasons"] == ["similar_suspected"]
     assert named["astronaut.jpg"]["verdict"] == "allow"
+
+
+def test_only_what_came_since_is_matched_with_kept_digests(
+    tmp_path: Path, runtime: Runtime, scan: Scan
+) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    for name in ("astronaut", "chelsea", "rocket"):
+        (files / f"{name}.jpg").write_bytes(original(name))
+    (files / "mirror.png").write_bytes(encoded("chelsea", "PNG"))
+    kept = tmp_path / "digests"
+    scan(files, keep_digests=kept)
+    runtime.lists.add("late", write_list(tmp_path / "l.csv", ("rocket",)))
+    before = {info.name: info.version for info in runtime.lists.show()}
+    runtime.lists.add("late", write_list(tmp_path / "m.csv", ("chelsea",)))
+    rows = scan(from_digests=kept, since=(("late", before[ListName("late")]),), output=tmp_path / "new.jsonl")
+    named = {name.rpartition("/")[2]: row for name, row in rows.items()}
+    assert named["chelsea.jpg"]["reasons"] == ["exact_suspected"]
+    assert named["mirror.png"]["reasons"] == ["similar_suspected"]
+    # The rocket was there before: whoever scanned then has seen it.
+    assert named["rocket.jpg"]["verdict"] == named["astronaut.jpg"]["verdict"] == "allow"
+    with pytest.raises(UsageError):
+        scan(files, since=(("late", 1),))
+    with pytest.raises(UsageError):
+        scan(from_digests=kept, lists=("late",), since=(("late", 1),))
 
 
 def test_mutated_files_lose_no_row(tmp_path: Path, scan: Scan) -> None:

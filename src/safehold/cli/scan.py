@@ -66,6 +66,15 @@ def scan(
             help="Match digests kept by an earlier scan; no file is opened or decoded.",
         ),
     ] = None,
+    since: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--since-list-version",
+            metavar="NAME=VERSION",
+            help="With --from-digests: match only what changed of the list after that version; "
+            "may be repeated.",
+        ),
+    ] = None,
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on where a scan with the same --output stopped.")
     ] = False,
@@ -104,6 +113,7 @@ def scan(
         report=report,
         keep_digests=keep_digests,
         from_digests=from_digests,
+        since=tuple(_since(one) for one in since or ()),
         resume=resume,
         follow=follow,
         archives=archives,
@@ -117,6 +127,19 @@ def scan(
         return _run(plan, runtime, as_json)
 
 
+def _since(text: str) -> tuple[str, int]:
+    """A list and a version of it."""
+    from safehold.errors import UsageError
+
+    name, equals, version = text.rpartition("=")
+    if not equals or not (version.isascii() and version.isdigit() and len(version) < 19):
+        raise UsageError(
+            "--since-list-version is NAME=VERSION, for example partner=12.",
+            hint="'safehold list show' tells versions; so does the report of a scan.",
+        )
+    return name, int(version)
+
+
 def _run(plan: Any, runtime: Runtime, as_json: bool) -> int:
     from safehold.cli.console import note
     from safehold.scan.job import ScanJob
@@ -127,6 +150,8 @@ def _run(plan: Any, runtime: Runtime, as_json: bool) -> int:
     with ScanJob(plan, runtime, progress) as job:
         if not job.snapshots:
             note("There is no list yet: files are only hashed. See safehold list add --help.")
+        for name in job.whole:
+            note(f"What changed of {name} since then is not known any more: all of it is matched.")
         with _interruptible(progress), _watching(job, progress, rows_to_stdout):
             job.run()
         tell_missing_protections(runtime)

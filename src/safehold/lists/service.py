@@ -204,6 +204,23 @@ class ListService:
             return None
         return self._layered(base.share(), delta, changes.info)
 
+    def open_since(self, name: str, version: int) -> OpenList | None:
+        """The entries alone that changed after a version and are active, open for matching.
+
+        None where it is not known any more what changed, or was too much to be remembered one by
+        one: then the whole list is to be matched.
+
+        Raises:
+            UnknownListError: there is none of that name.
+        """
+        from safehold.matching.changed import ChangedList
+
+        changes = self._store.changes(list_name(name), version, self._growth.max_changes)
+        if changes is None:
+            return None
+        active = [e for e in changed_entries(changes).values() if e is not None]
+        return ChangedList(active, metadata_of(changes.info, self._clock.now()), self._key)
+
     def is_moved(self, opened: OpenList, name: str) -> bool:
         """Whether the snapshot of an open list was made anew since it was opened."""
         base, _, _ = layers_of(opened)

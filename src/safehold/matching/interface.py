@@ -112,6 +112,11 @@ class OpenList(Protocol):
         ...
 
     @property
+    def active_count(self) -> int:
+        """How many entries the list has."""
+        ...
+
+    @property
     def pdq(self) -> PdqIndex:
         """The index of PDQ hashes; its rows are mapped by `pdq_entry_numbers`."""
         ...

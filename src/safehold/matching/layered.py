@@ -12,23 +12,19 @@ and a hash that is near to more entries of the snapshot than an index may give
 from __future__ import annotations
 
 import threading
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
 from safehold.hashing.keyed import DigestKey
-from safehold.hashing.model import PDQ_BYTES, SignalType
+from safehold.hashing.model import SignalType
 from safehold.matching import layout
-from safehold.matching.banded import BandedIndex
+from safehold.matching.changed import Changes, signals_of
 from safehold.matching.interface import PdqHits, PdqIndex, SnapshotEntry
-from safehold.matching.linear import LinearIndex, SearchOptions, ordered
+from safehold.matching.linear import SearchOptions, ordered
 from safehold.matching.snapshot import Snapshot
-
-BANDED_FROM = 20_000
-"""Changed hashes from which building bands for them pays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +71,7 @@ class LayeredList:
         self._metadata = metadata
         self._options = options
         self._gone = np.array(sorted(delta.superseded.values()), np.int64)
-        self._changes = _Changes.of(delta.active.values(), options)
+        self._changes = Changes.of(delta.active.values(), options)
         self._pdq = _LayeredIndex(base, self._gone, self._changes)
         self._lock = threading.Lock()
         self._closed = False
@@ -116,6 +112,11 @@ class LayeredList:
         return self.base.entry_count + len(self._changes.entries)
 
     @property
+    def active_count(self) -> int:
+        """How many entries the list has."""
+        return self.entry_count - len(self._gone)
+
+    @property
     def pdq(self) -> PdqIndex:
         """The index of PDQ hashes."""
         # The snapshot says whether it is damaged or closed.
@@ -153,9 +154,7 @@ class LayeredList:
     def signals_of(self, number: int) -> frozenset[SignalType]:
         """Which digests an entry has."""
         own = self._own(number)
-        if own is None:
-            return self.base.signals_of(number)
-        return frozenset(s for s in SignalType if getattr(own, s.value) is not None)
+        return self.base.signals_of(number) if own is None else signals_of(own)
 
     def entry(self, number: int) -> SnapshotEntry:
         """An entry by its number; IndexError beyond."""
@@ -183,56 +182,10 @@ class LayeredList:
         return rows >= first, first
 
 
-@dataclass(frozen=True, slots=True)
-class _Changes:
-    """The entries that changed and are active, as they are searched.
-
-    Attributes:
-        entries: in the order of their numbers.
-        index: their PDQ hashes.
-        pdq_entries, pdq_qualities: of each row of the index.
-        exact: for each signal type the numbers by keyed digest.
-    """
-
-    entries: tuple[SnapshotEntry, ...]
-    index: PdqIndex
-    pdq_entries: NDArray[np.int64]
-    pdq_qualities: NDArray[np.uint8]
-    exact: Mapping[SignalType, Mapping[bytes, NDArray[np.int64]]]
-
-    @classmethod
-    def of(cls, active: Iterable[SnapshotEntry], options: SearchOptions | None) -> _Changes:
-        entries = tuple(active)
-        pictured = [(place, e) for place, e in enumerate(entries) if e.pdq is not None]
-        hashes = np.frombuffer(b"".join(e.pdq or b"" for _, e in pictured), np.uint8)
-        hashes = hashes.reshape(-1, PDQ_BYTES)
-        unknown = layout.UNKNOWN_QUALITY
-        qualities = [unknown if e.pdq_quality is None else e.pdq_quality for _, e in pictured]
-        banded = len(hashes) >= BANDED_FROM
-        return cls(
-            entries,
-            BandedIndex.build(hashes, options) if banded else LinearIndex(hashes, options),
-            np.array([place for place, _ in pictured], np.int64),
-            np.array(qualities, np.uint8),
-            {signal: _places(entries, signal) for signal in layout.EXACT_SIGNALS},
-        )
-
-
-def _places(
-    entries: tuple[SnapshotEntry, ...], signal: SignalType
-) -> dict[bytes, NDArray[np.int64]]:
-    found: dict[bytes, list[int]] = defaultdict(list)
-    for place, entry in enumerate(entries):
-        digest = getattr(entry, signal.value)
-        if digest is not None:
-            found[digest].append(place)
-    return {digest: np.array(places, np.int64) for digest, places in found.items()}
-
-
 class _LayeredIndex:
     """The hashes of the snapshot but those of changed entries, and behind them the changed ones."""
 
-    def __init__(self, base: Snapshot, gone: NDArray[np.int64], changes: _Changes) -> None:
+    def __init__(self, base: Snapshot, gone: NDArray[np.int64], changes: Changes) -> None:
         self._base = base
         self._gone = gone
         self._changes = changes

@@ -144,6 +144,11 @@ class Snapshot:
         return self._header.entry_count
 
     @property
+    def active_count(self) -> int:
+        """How many entries the list has."""
+        return self._header.entry_count
+
+    @property
     def sections(self) -> tuple[layout.Section, ...]:
         """Where each section of the file stands."""
         return self._header.sections

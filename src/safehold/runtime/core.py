@@ -182,6 +182,21 @@ class Runtime:
             snapshot.preload()
         return list(opened)
 
+    def changed_lists(
+        self, since: Sequence[tuple[str, int]]
+    ) -> tuple[list[OpenList], tuple[str, ...]]:
+        """Of each list what changed after a version; and the lists that are open whole instead."""
+        opened: list[OpenList] = []
+        whole = []
+        for name, version in since:
+            changed = self.lists.open_since(name, version)
+            if changed is None:
+                whole.append(name)
+                opened += self.snapshots([name])
+            else:
+                opened.append(changed)
+        return opened, tuple(whole)
+
     def screening(self, snapshots: Sequence[OpenList]) -> Screening:
         """Matching and policy over open snapshots."""
         from safehold.matching.match import Matcher

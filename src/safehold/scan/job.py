@@ -44,6 +44,8 @@ class ScanPlan:
         lists: names of lists; None for all.
         output, report, keep_digests: files to write.
         from_digests: a file of digests that is matched in place of paths.
+        since: versions of lists; of these lists only what changed after them is matched, and of
+            others nothing.
         resume: go on with `output`.
         follow: follow symbolic links inside folders.
         archives: look into archives.
@@ -56,6 +58,7 @@ class ScanPlan:
     report: Path | None = None
     keep_digests: Path | None = None
     from_digests: Path | None = None
+    since: tuple[tuple[str, int], ...] = ()
     resume: bool = False
     follow: bool = False
     archives: bool = True
@@ -81,6 +84,13 @@ class ScanPlan:
                 raise OutputError(
                     f"The file of {option} has no folder.", hint="Make the folder first."
                 )
+        if self.since and not self.from_digests:
+            raise UsageError(
+                "--since-list-version needs --from-digests.",
+                hint="Files that were never checked need the whole list.",
+            )
+        if self.since and self.lists:
+            raise UsageError("--since-list-version and --list do not go together.")
         if self.from_digests and self.hold:
             raise UsageError("--hold needs the files themselves, not digests of them.")
         if self.from_digests and self.keep_digests:
@@ -110,6 +120,8 @@ class ScanJob:
         self.members = 0
         """Rows of archives' members, for a progress bar."""
         self.snapshots: list[OpenList] = []
+        self.whole: tuple[str, ...] = ()
+        """Lists that are matched whole, since it is not known any more what changed."""
         self._runtime = runtime
         self._progress = progress
         self._walk = self._new_walk()
@@ -124,7 +136,10 @@ class ScanJob:
     def __enter__(self) -> Self:
         self.plan.check()
         with contextlib.ExitStack() as stack:
-            self.snapshots = self._runtime.snapshots(self.plan.lists)
+            if self.plan.since:
+                self.snapshots, self.whole = self._runtime.changed_lists(self.plan.since)
+            else:
+                self.snapshots = self._runtime.snapshots(self.plan.lists)
             self._log = self._open_log()
             stack.callback(self._log.close)
             self._stack = stack.pop_all()
@@ -227,6 +242,7 @@ class ScanJob:
             "follow": self.plan.follow,
             "archives": self.plan.archives,
             "lists": [list_facts(snapshot) for snapshot in self.snapshots],
+            **({"since": [list(one) for one in self.plan.since]} if self.plan.since else {}),
             "settings": {
                 name: asdict(getattr(settings, name))
                 for name in ("media", "archives", "borders", "matching", "policy")
@@ -262,5 +278,5 @@ def list_facts(snapshot: OpenList) -> dict[str, Any]:
         "tier": metadata.tier,
         "version": metadata.extra.get("version"),
         "updated": metadata.extra.get("updated"),
-        "entries": snapshot.entry_count,
+        "entries": snapshot.active_count,
     }
