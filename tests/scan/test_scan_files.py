@@ -314,7 +314,8 @@ def test_only_what_came_since_is_matched_with_kept_digests(
     runtime.lists.add("late", write_list(tmp_path / "l.csv", ("rocket",)))
     before = {info.name: info.version for info in runtime.lists.show()}
     runtime.lists.add("late", write_list(tmp_path / "m.csv", ("chelsea",)))
-    rows = scan(from_digests=kept, since=(("late", before[ListName("late")]),), output=tmp_path / "new.jsonl")
+    since = (("late", before[ListName("late")]),)
+    rows = scan(from_digests=kept, since=since, output=tmp_path / "new.jsonl")
     named = {name.rpartition("/")[2]: row for name, row in rows.items()}
     assert named["chelsea.jpg"]["reasons"] == ["exact_suspected"]
     assert named["mirror.png"]["reasons"] == ["similar_suspected"]
