@@ -131,7 +131,7 @@ def show(context: typer.Context, as_json: JsonOption = False, home: HomeOption =
             print(json.dumps(_info_form(info, now)))
         return 0
     table = Table(title=f"{len(infos)} list(s)")
-    for column in ("list", "tier", "version", "updated", "active", "other", "digests"):
+    for column in ("list", "tier", "version", "updated", "checked", "active", "other", "digests"):
         table.add_column(column, justify="right" if column in ("active", "other") else "left")
     for info in infos:
         counts = ", ".join(f"{n:,} {signal.value}" for signal, n in info.counts.items() if n)
@@ -140,6 +140,7 @@ def show(context: typer.Context, as_json: JsonOption = False, home: HomeOption =
             info.tier.value,
             str(info.version),
             info.updated.strftime("%Y-%m-%d %H:%M UTC"),
+            info.checked.strftime("%Y-%m-%d %H:%M UTC") if info.checked else "",
             f"{info.active:,}",
             f"{info.other:,}",
             counts,
