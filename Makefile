@@ -33,6 +33,7 @@ soak: setup-dev ## Long runs: damaged files, kills of scans and of the service, 
 	$(PY) benchmarks/soak_service_kills.py
 	$(PY) benchmarks/soak_service_memory.py
 	$(PY) benchmarks/growing.py
+	$(PY) benchmarks/retro.py
 	$(PY) -m benchmarks.provenance_hostile
 	$(PY) -m benchmarks.provenance_watermarks
 

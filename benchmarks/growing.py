@@ -3,9 +3,10 @@
 A list of random PDQ hashes is written, a server is started, and digests are asked about without
 end: hashes of the list with up to so many bits turned over, hashes near to nothing, entries that
 came a moment ago, and entries that were withdrawn. What must be answered is told by the linear
-reference over the same hashes. Meanwhile another process (this one) adds or withdraws 1,000
-entries at a time, and the time is taken until the server says so. Prints a table; exit 1 where an
-answer was wrong or missing, a change took longer than two seconds, or memory grew.
+reference over the same hashes. Meanwhile a simulated exchange adds or withdraws 1,000 entries at a
+time; another process (this one) synchronises, and the time is taken from the beginning of the
+synchronisation until the server says so. Prints a table; exit 1 where an answer was wrong or
+missing, a change took longer than two seconds, or memory grew.
 """
 
 from __future__ import annotations
@@ -31,12 +32,14 @@ from numpy.typing import NDArray
 from safehold.config import Settings, load_settings
 from safehold.ids import EntryId, ListName
 from safehold.lists.interface import ImportPlan
-from safehold.lists.model import EntryDraft, EntryState, Tier
+from safehold.lists.model import EntryDraft, Tier
 from safehold.matching.linear import LinearIndex
 from safehold.runtime.core import Runtime
+from safehold.testing.exchanges.threatexchange import GROUP, TOKEN, ThreatExchangeDoor
 from service_home import Server, ServiceHome, home, memory
 
 NAME = ListName("big")
+SOURCE = "threatexchange"
 BATCH = 5_000
 CHANGE = 1_000
 THRESHOLD = 31
@@ -137,7 +140,7 @@ def write_list(runtime: Runtime, base: NDArray[np.uint8]) -> None:
                     for n, row in enumerate(rows)
                 ]
             )
-        session.apply(ImportPlan(runtime.clock.now(), Tier.SUSPECTED, "file"))
+        session.apply(ImportPlan(runtime.clock.now(), Tier.SUSPECTED, SOURCE))
     runtime.lists.build(NAME)
 
 
@@ -152,35 +155,40 @@ def turned(rng: random.Random, pdq: bytes, bits: int) -> bytes:
 class Changer:
     """Adds and withdraws entries, and waits until the server knows."""
 
-    def __init__(self, runtime: Runtime, truth: Truth, asker: Asker, figures: Figures) -> None:
-        self._store = runtime.list_store
+    def __init__(
+        self,
+        runtime: Runtime,
+        door: ThreatExchangeDoor,
+        truth: Truth,
+        asker: Asker,
+        figures: Figures,
+    ) -> None:
         self._runtime = runtime
-        self._truth, self._asker, self._figures = truth, asker, figures
+        self._door = door
+        self.truth, self._asker, self._figures = truth, asker, figures
         self._rng = random.Random(9)
         self._named: list[EntryId] = []
         self.lock = threading.Lock()
 
     def change(self, number: int) -> None:
         """One change: two that add, then one that withdraws of both kinds."""
-        rng, truth = self._rng, self._truth
+        rng, truth = self._rng, self.truth
         if number % 3 < 2:
             new = [rng.randbytes(32) for _ in range(CHANGE)]
-            ids = [EntryId(f"n{number:06d}-{n:04d}") for n in range(CHANGE)]
-            drafts = [EntryDraft(i, pdq=p, pdq_quality=90) for i, p in zip(ids, new, strict=True)]
+            ids = [EntryId(f"n{number:06d}x{n:04d}") for n in range(CHANGE)]
+            said = [(i, p, False) for i, p in zip(ids, new, strict=True)]
             probe, expected = new[-1], 423
         else:
             places = rng.sample(range(len(truth.base)), CHANGE // 2)
             old = self._named[: CHANGE // 2]
-            drafts = [
-                EntryDraft(i, state=EntryState.WITHDRAWN)
-                for i in [EntryId(f"e{p:09d}") for p in places] + old
-            ]
+            said = [(i, bytes(32), True) for i in [EntryId(f"e{p:09d}") for p in places] + old]
             probe, expected = truth.base[places[-1]].tobytes(), 200
         with self.lock:
+            for own, pdq, gone in said:
+                self._door.put(own, "HASH_PDQ", pdq.hex(), "MALICIOUS", gone=gone)
             began = time.monotonic()
-            with self._store.importing(NAME) as session:
-                session.stage(drafts)
-                session.apply(ImportPlan(self._runtime.clock.now()))
+            state = self._runtime.sync.run(str(NAME))
+            assert state.code == "ok", state.code
             while self._asker.ask(probe) != expected and time.monotonic() - began < 60:
                 time.sleep(0.02)
             self._figures.changes.append(time.monotonic() - began)
@@ -226,7 +234,13 @@ def run(folder: Path, count: int, seconds: float, every: float) -> Figures:
     """The whole of it."""
     figures = Figures()
     base = np.random.default_rng(1).integers(0, 256, (count, 32), dtype=np.uint8)
-    with home(folder / "home", "sqlite") as where, Runtime(_settings(where)) as runtime:
+    with (
+        ThreatExchangeDoor(lambda: dt.datetime.now(dt.UTC)) as door,
+        home(folder / "home", "sqlite") as where,
+        Runtime(_settings(where, door)) as runtime,
+    ):
+        # Before the list is there: so it is the exchange's.
+        assert runtime.sync.run(str(NAME)).code == "ok"
         began = time.monotonic()
         write_list(runtime, base)
         print(f"{count:,} entries written in {time.monotonic() - began:.0f} s", flush=True)
@@ -238,24 +252,23 @@ def run(folder: Path, count: int, seconds: float, every: float) -> Figures:
                 time.sleep(0.01)
             figures.start = time.monotonic() - began
             print(f"start to first answer {figures.start:.2f} s", flush=True)
-            _go(runtime, where, server, Truth(base), figures, (seconds, every))
+            changer = Changer(runtime, door, Truth(base), Asker(server.port, where.key, 2), figures)
+            _go(changer, where, server, figures, (seconds, every))
         finally:
             server.stop()
     return figures
 
 
 def _go(
-    runtime: Runtime,
+    changer: Changer,
     where: ServiceHome,
     server: Server,
-    truth: Truth,
     figures: Figures,
     pace: tuple[float, float],
 ) -> None:
-    changer = Changer(runtime, truth, Asker(server.port, where.key, 2), figures)
     stop = threading.Event()
     asker = Asker(server.port, where.key, 3)
-    watcher = threading.Thread(target=watch, args=(truth, asker, figures, changer, stop))
+    watcher = threading.Thread(target=watch, args=(changer.truth, asker, figures, changer, stop))
     watcher.start()
     try:
         until, number = time.monotonic() + pace[0], 0
@@ -269,13 +282,34 @@ def _go(
             if number % COMPACT_EVERY == 0:
                 subprocess.Popen([sys.executable, "-c", COMPACT, str(where.folder)])
             if number % 20 == 0:
-                print(f"{number} changes, slowest {max(figures.changes):.2f} s", flush=True)
+                print(
+                    f"{number} changes, slowest {max(figures.changes):.2f} s, "
+                    f"resident {figures.resident[-1]:.0f} MB",
+                    flush=True,
+                )
     finally:
         stop.set()
         watcher.join()
 
 
-def _settings(where: ServiceHome) -> Settings:
+def _settings(where: ServiceHome, door: ThreatExchangeDoor) -> Settings:
+    key = where.folder / "meta.toml"
+    key.write_text(f'key = "{TOKEN}"\n')
+    key.chmod(0o600)
+    with (where.folder / "config.toml").open("a") as file:
+        file.write(
+            f'''
+[outbound]
+allow_private = true
+allow_http = true
+[exchanges.{NAME}]
+kind = "{SOURCE}"
+url = "{door.url}/v19.0"
+environment = "{GROUP}"
+credentials_file = "{key}"
+page_rows = {CHANGE}
+'''
+        )
     return load_settings(home=where.folder)
 
 

@@ -33,6 +33,8 @@ ReportId = NewType("ReportId", str)
 DocumentId = NewType("DocumentId", str)
 DestructionId = NewType("DestructionId", str)
 ReleaseId = NewType("ReleaseId", str)
+ChunkId = NewType("ChunkId", str)
+SuppressionId = NewType("SuppressionId", str)
 
 ID_LENGTH = 26
 """Characters of an id that `IdMaker` makes."""

@@ -27,6 +27,8 @@ from safehold.hashing.model import (
     SignalType,
     VariantDigests,
 )
+from safehold.lists.trust.model import Suppressed
+from safehold.lists.trust.rules import without_suppressed
 from safehold.matching.match import ItemDigests, ItemMatches, Match, Matcher
 from safehold.media.limits import MediaLimits
 from safehold.media.model import Fault
@@ -99,6 +101,8 @@ class Rules:
         threshold: largest distance of a PDQ match that counts, where it is stricter than the
             matcher's; None for the matcher's.
         list_faults: what is wrong with the lists that are required.
+        suppressed: entries whose matches with these very bytes do not count
+            (`safehold.lists.trust.rules`).
     """
 
     policy: PolicyOptions
@@ -106,6 +110,7 @@ class Rules:
     hidden: frozenset[str] = frozenset()
     threshold: int | None = None
     list_faults: tuple[Reason, ...] = ()
+    suppressed: Suppressed = field(default_factory=dict)
 
     def count(self, match: Match) -> bool:
         """Whether a match counts."""
@@ -119,12 +124,16 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Screened:
-    """An item's examination, its matches and the decision on what was observed."""
+    """An item's examination, its matches and the decision on what was observed.
+
+    `suppressed`: of how many entries matches were suppressed; they are not among `matches`.
+    """
 
     examination: Examination
     matches: tuple[Match, ...]
     decision: Decision
     observation: Observation
+    suppressed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,7 +331,8 @@ class Screening:
         # A picture within the metadata says nothing of how plain the picture itself is.
         shown = examination.shown
         plain = bool(shown) and all(variant.quality < self._quality_floor for variant in shown)
-        found = tuple(m for m in matches.found if rules.count(m) and self._is_near(m))
+        counting = tuple(m for m in matches.found if rules.count(m) and self._is_near(m))
+        found, suppressed = without_suppressed(counting, rules.suppressed)
         observation = Observation(
             found,
             examination.fault,
@@ -330,7 +340,8 @@ class Screening:
             flooded=matches.flooded,
             list_faults=rules.list_faults,
         )
-        return Screened(examination, found, decide(observation, rules.policy), observation)
+        decision = decide(observation, rules.policy)
+        return Screened(examination, found, decision, observation, suppressed)
 
     def _is_near(self, match: Match) -> bool:
         """Whether a match is as near as its list wants it."""
@@ -346,6 +357,22 @@ class Screening:
         observation = replace(screened.observation, over_mark=over_mark, unscored=unscored)
         decision = decide(observation, rules.policy)
         return replace(screened, decision=decision, observation=observation)
+
+    @staticmethod
+    def with_remote(
+        screened: Screened, rules: Rules, found: tuple[Match, ...], *, unanswered: bool
+    ) -> Screened:
+        """Decide anew with what remote matchers found beside the lists."""
+        kept, suppressed = without_suppressed(found, rules.suppressed)
+        matches = screened.matches + kept
+        observation = replace(screened.observation, matches=matches, unanswered=unanswered)
+        return replace(
+            screened,
+            matches=matches,
+            decision=decide(observation, rules.policy),
+            observation=observation,
+            suppressed=screened.suppressed + suppressed,
+        )
 
 
 def signal_hex(exact: ExactDigests, signal: SignalType) -> str:

@@ -143,30 +143,34 @@ async def test_what_a_classifier_does_not_take_is_neither_read_nor_sent() -> Non
 
 @pytest.mark.anyio
 async def test_calls_to_one_classifier_are_bounded_and_do_not_hold_up_another() -> None:
-    lock = threading.Lock()
+    lock, answered = threading.Lock(), threading.Event()
     state = {"now": 0, "most": 0}
 
     def slow(_: Received) -> bytes:
         with lock:
             state["now"] += 1
             state["most"] = max(state["most"], state["now"])
-        time.sleep(0.1)
+        answered.wait(20)
+        time.sleep(0.05)
         with lock:
             state["now"] -= 1
         return http(200, b'{"score": 0.5}')
 
     with listening(Receiver(slow)) as one, listening(Receiver(always(200, b'{"score": 0}'))) as two:
         async with outbound(one, two) as way_out:
-            classifiers = Classifiers([plain(one, max_concurrent=2), plain(two, "two")], way_out)
+            classifiers = Classifiers(
+                [plain(one, max_concurrent=2, timeout_seconds=15), plain(two, "two")], way_out
+            )
             slow_ones = [
                 asyncio.create_task(classifiers.classify(Reading().item(), ("one",)))
                 for _ in range(8)
             ]
             await asyncio.sleep(0.05)
+            # None of the others is answered before this one is.
             quick = await classifiers.classify(Reading().item(), ("two",))
-            assert not slow_ones[-1].done()
+            answered.set()
             done = await asyncio.gather(*slow_ones)
-    assert [score.name for score in quick] == ["two"]
+    assert [(score.name, score.value) for score in quick] == [("two", 0)]
     assert all(scores[0].value == 0.5 for scores in done)
     assert state["most"] == 2
 
@@ -174,13 +178,13 @@ async def test_calls_to_one_classifier_are_bounded_and_do_not_hold_up_another() 
 @pytest.mark.anyio
 async def test_waiting_for_a_place_counts_as_time() -> None:
     def slow(_: Received) -> bytes:
-        time.sleep(0.8)
+        time.sleep(1.5)
         return http(200, b'{"score": 0.5}')
 
     with listening(Receiver(slow)) as receiver:
         async with outbound(receiver) as way_out:
             classifiers = Classifiers(
-                [plain(receiver, max_concurrent=1, timeout_seconds=1.4)], way_out
+                [plain(receiver, max_concurrent=1, timeout_seconds=2.8)], way_out
             )
             items = [classifiers.classify(Reading().item()) for _ in range(4)]
             codes = sorted(scores[0].code for scores in await asyncio.gather(*items))

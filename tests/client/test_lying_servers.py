@@ -152,9 +152,9 @@ def test_a_body_that_drips_ends_with_the_time(kind: str) -> None:
     head = typed("200 OK", b"", "Content-Length: 500") + b" " * 500
     options = ClientOptions(attempts=1, total_seconds=1.0, attempt_seconds=0.5, connect_seconds=0.5)
     began = time.monotonic()
-    with scripted(head, pause=0.004) as address, pytest.raises(Unavailable):
+    with scripted(head, pause=0.02) as address, pytest.raises(Unavailable):
         ask(address, kind, options)
-    assert 0.4 < time.monotonic() - began < 2.5
+    assert 0.4 < time.monotonic() - began < 6  # all of it takes more than 10
 
 
 def test_an_early_answer_ends_the_upload(kind: str) -> None:

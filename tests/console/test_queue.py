@@ -9,6 +9,8 @@ import pytest
 
 from safehold.cases.model import Attention, CaseState, Queue
 from safehold.console.pages.queue import fields_of
+from safehold.ids import CaseId, EntryId, ListName
+from safehold.lists.trust.floods import Hit, SetAside
 from safehold.users.roles import Role
 from tests.console.conftest import House
 from tests.console.deciding import Office, alike, exact, text_of
@@ -71,6 +73,39 @@ def test_filters_and_order_come_from_the_address(office: Office) -> None:
     assert shown("/queue?queue=faults") == []
     assert shown("/queue?service=other") == []
     assert shown("/queue?order=nonsense&tier=nonsense") == [second, first]
+
+
+def test_what_an_entry_held_that_was_set_aside_is_one_group(office: Office) -> None:
+    held, other = office.case(alike()), office.case(exact())
+    records, now = office.house.records, office.house.clock.now()
+    with records.write() as transaction:
+        case = transaction.cases.find(CaseId(held))
+        assert case is not None
+        hit = Hit(
+            ListName("partner"),
+            EntryId("e<1>"),
+            case.service_id,
+            case.case_id,
+            case.content,
+            bytes(32),
+            None,
+            now,
+        )
+        transaction.hits.add([hit])
+        transaction.hits.set_aside(
+            SetAside("0aside00000000000000000000", hit.list_name, hit.entry_id, now, 51, 50)
+        )
+    _, browser = office.reviewer()
+    page = browser.get("/queue")
+    assert "1 entry of a list was set aside" in text_of(page)
+    assert "1 open case," in text_of(page)
+    # The entry itself is shown nowhere.
+    assert "e&lt;1" not in page.text
+    group = browser.get("/queue?aside=0aside00000000000000000000").text
+    assert (held[-10:] in group, other[-10:] in group) == (True, False)
+    assert 'aria-current="true"' in group
+    unknown = browser.get("/queue?aside=nothing").text
+    assert "No case is waiting here." in unknown
 
 
 def test_pages_go_on_where_the_last_ended(office: Office) -> None:

@@ -156,7 +156,8 @@ def test_audit_events() -> None:
     kinds |= {f"proposal.{s.value}" for s in ProposalState if s is not ProposalState.OPEN}
     subjects = (
         "appeal|audit|canary|case|custodian|destruction|document|evidence|flag|generation|hold|key"
-        "|ledger|list|note|officer|package|proposal|receipt|report|service|user|view|webhook|words"
+        "|ledger|list|note|officer|package|proposal|receipt|report|service|suppression|user|view"
+        "|webhook|words"
     )
     for path, tree in trees():
         if path.parts[-2] != "client" and "console" not in path.parts:

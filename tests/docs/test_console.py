@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from safehold.testing.postgres import find_binaries, missing_is_failure, running_server
+from tests.custodian.serving import short_folder
 from tests.docs.console import Reader, Step, matches, steps
 from tests.docs.pages import DOCS, ROOT, read
 from tests.docs.service import free_port
@@ -54,11 +55,12 @@ def test_console_blocks_are_true(page: Path, tutorial: tuple[Path, int], tmp_pat
     assert follow(tmp_path, COMMON | kept_demo(tutorial[0]), page) > 1
 
 
-def test_tutorial_of_the_service_is_true(tutorial: tuple[Path, int], tmp_path: Path) -> None:
+def test_tutorial_of_the_service_is_true(tutorial: tuple[Path, int]) -> None:
     assert shutil.which("curl"), "the tutorial of the service needs curl"
     assert read(SERVICE_TUTORIAL).count(PORT) > 5
     replaced = kept_demo(tutorial[0]) | {PORT: str(free_port())}
-    assert follow(tmp_path, replaced, SERVICE_TUTORIAL) > 20
+    with short_folder() as folder:
+        assert follow(folder, replaced, SERVICE_TUTORIAL) > 20
     assert " 451" in read(SERVICE_TUTORIAL)
 
 

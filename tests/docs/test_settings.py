@@ -45,6 +45,7 @@ MUST_BE_GIVEN = {
     "classifiers.NAME.kind",
     "classifiers.NAME.mark",
     "exchanges.NAME.kind",
+    "matchers.NAME.kind",
 }
 """Settings whose default is refused."""
 

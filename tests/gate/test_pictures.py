@@ -289,6 +289,6 @@ def test_what_is_no_document_is_told() -> None:
 )
 def test_two_megabytes_take_no_long_time(make: Callable[[], str]) -> None:
     text = make()
-    began = time.process_time()
+    began = time.thread_time()
     find({"v": text}, LIMITS)
-    assert time.process_time() - began < 2.0
+    assert time.thread_time() - began < 10  # what is quadratic takes many minutes

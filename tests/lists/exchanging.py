@@ -11,7 +11,8 @@ from safehold.ids import ListName
 from safehold.lists.entry_rows import RowChecker
 from safehold.lists.exchanges.interface import Exchange
 from safehold.lists.model import Entry, EntryState, Tier
-from safehold.lists.sync.machine import Source, Synchroniser, SyncOptions, SyncParts
+from safehold.lists.sync.asking import SyncOptions
+from safehold.lists.sync.machine import Source, Synchroniser, SyncParts
 from safehold.lists.sync.model import SyncState
 from safehold.outbound.client import send_once
 from safehold.outbound.model import OutboundOptions

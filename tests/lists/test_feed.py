@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, BinaryIO
 
 import pytest
 
@@ -15,8 +17,10 @@ from safehold.hashing.keyed import DigestKey
 from safehold.lists.entry_rows import RowChecker
 from safehold.lists.exchanges.model import Credentials, ExchangeOptions, ExchangeSettingsError
 from safehold.lists.importing import Importer
+from safehold.lists.sync import feed
 from safehold.lists.sync.machine import SyncParts
 from safehold.lists.sync.model import SyncState
+from safehold.lists.sync.passing import FeedUnwritableError, passing_folder
 from safehold.lists.sync.service import SyncService, SyncSources, UnknownExchangeError
 from safehold.outbound.client import send_once
 from safehold.outbound.model import OutboundOptions
@@ -45,6 +49,8 @@ class House:
         self.folder = folder / "feeds"
         self.options = ExchangeOptions(kind="feed", list="partner", **options)  # type: ignore[arg-type]
         self.key = "secret"
+        self.waits: list[float] = []
+        self.stop = False
 
     def run(self, **changes: str | float | bool) -> SyncState:
         self.clock.advance(dt.timedelta(hours=1))
@@ -57,7 +63,7 @@ class House:
             RowChecker(KEY),
             self.clock,
             lambda call: send_once(call, OUT),
-            lambda _: None,
+            self.waits.append,
             lambda: 1.0,
         )
         sources = SyncSources(
@@ -66,9 +72,10 @@ class House:
             lambda *_: pytest.fail("no bucket"),
             self.folder,
             Importer(self.lists, KEY),
+            lambda *_: pytest.fail("nothing is shared"),
         )
-        state = SyncService(parts, sources).run("there", full=full)
-        assert not list(self.folder.iterdir())
+        state = SyncService(parts, sources).run("there", lambda: self.stop, full=full)
+        assert not list(self.folder.glob("feed-*"))
         return state
 
     @property
@@ -126,20 +133,62 @@ def test_a_feed_that_shrinks_changes_nothing(house: House, door: FeedDoor) -> No
     ("fault", "code"),
     [
         (Fault(status=503), "outbound_status"),
-        (Fault(status=429, headers={"retry-after": "1"}), "outbound_status"),
+        (Fault(status=429, headers={"retry-after": "7"}), "outbound_status"),
         (Fault(cut=300), "outbound_failed"),
+        (Fault(hang=1.0), "outbound_timeout"),
     ],
 )
-def test_what_fails_leaves_the_list_as_it_is(
+def test_what_fails_is_asked_again_and_leaves_the_list_as_it_is(
     house: House, door: FeedDoor, fault: Fault, code: str
 ) -> None:
     house.run()
     door.content = csv(*range(41))
-    door.faults.append(fault)
-    state = house.run()
+    door.faults.extend([fault] * 6)
+    state = house.run(timeout_seconds=0.3 if fault.hang else 60.0)
     assert (state.code, state.failures, house.active) == (code, 1, 40)
     assert state.good == AT + dt.timedelta(hours=1)
-    assert house.run().counts.added == 1
+    asked = {"retry-after"} & fault.headers.keys()
+    assert sum(house.waits) == (5 * 7 if asked else 2 + 4 + 8 + 16 + 32)
+    door.faults.append(fault)
+    state = house.run(timeout_seconds=0.3 if fault.hang else 60.0)
+    assert (state.code, state.failures, state.counts.added) == ("ok", 0, 1)
+
+
+def test_a_process_that_is_about_to_end_leaves_a_feed_alone(house: House, door: FeedDoor) -> None:
+    before = house.run()
+    door.faults.append(Fault(status=503))
+    house.stop = True
+    assert house.run() == before
+    assert len(door.calls) == 2
+
+
+def test_what_is_known_of_a_feed_is_good_for_itself_alone(
+    house: House, door: FeedDoor, tmp_path: Path
+) -> None:
+    house.run()
+    # Another address with the same date; the same one with another tier; then a file.
+    door.tagged = False
+    assert house.run(url=f"{door.url}/other.csv").counts.rows == 40
+    assert house.run(url=f"{door.url}/other.csv").counts.rows == 0
+    assert house.run(url=f"{door.url}/other.csv", tier="observe").counts.rows == 40
+    assert house.lists.lists()[0].tier == "observe"
+    path = tmp_path / "put-here.csv"
+    path.write_bytes(csv(*range(40)))
+    assert house.run(url=str(path)).counts.rows == 40
+    assert house.run(url=f"{door.url}/other.csv").counts.rows == 40
+    # A removed list is fetched though the feed did not change.
+    house.lists.remove(house.lists.lists()[0].name, AT)
+    state = house.run(url=f"{door.url}/other.csv")
+    assert (state.code, state.counts.added, house.active) == ("ok", 40, 40)
+
+
+def test_a_tag_that_cannot_be_sent_back_is_not_kept(house: House, door: FeedDoor) -> None:
+    for tag in ('"gr\u00fcn"', '"' + "x" * 5000 + '"'):
+        door.tag = tag
+        door.modified += dt.timedelta(days=1)
+        assert house.run().counts.rows == 40
+        assert house.run().code == "ok"
+        assert not door.calls[-1].headers.keys() & {"if-none-match"}
 
 
 def test_bad_rows_are_counted(house: House, door: FeedDoor) -> None:
@@ -151,7 +200,7 @@ def test_bad_rows_are_counted(house: House, door: FeedDoor) -> None:
 
 def test_without_the_key_nothing_comes(house: House) -> None:
     house.key = "other"
-    assert house.run().code == "outbound_status"
+    assert (house.run().code, house.waits) == ("exchange_refused", [])
 
 
 def test_packed_feeds_are_unpacked_within_bounds(house: House, door: FeedDoor) -> None:
@@ -171,12 +220,60 @@ def test_a_file_of_this_machine(house: House, tmp_path: Path) -> None:
     path = tmp_path / "put-here.jsonl"
     path.write_text('{"id": "a", "sha1": "' + "1" * 40 + '"}\n')
     assert house.run(url=f"file://{path}").counts.added == 1
+    assert house.run(url=f"file://{path}").counts.rows == 0
+    assert house.run(url=str(path)).counts.rows == 1
     assert house.run(url=str(path)).counts.rows == 0
     os.utime(path, (1, 1))
     assert house.run(url=str(path)).counts.rows == 1
     path.unlink()
     assert house.run(url=str(path)).code == "feed_missing"
     assert house.run(url=str(path)).failures == 2
+    os.mkfifo(path)
+    assert house.run(url=str(path)).code == "feed_missing"
+    assert house.run(url=str(tmp_path)).code == "feed_missing"
+
+
+def test_a_file_that_is_written_while_it_is_read_is_read_again(
+    house: House, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "put-here.csv"
+    path.write_bytes(csv(*range(30)))
+    left = 2
+    inner = feed._copy
+
+    def copy(source: IO[bytes], into: BinaryIO, most: int) -> None:
+        nonlocal left
+        inner(source, into, most)
+        if left:
+            left -= 1
+            with path.open("ab") as more:
+                more.write(csv(99 - left).split(b"\n", 1)[1])
+
+    monkeypatch.setattr(feed, "_copy", copy)
+    state = house.run(url=str(path))
+    assert (state.code, state.counts.added, len(house.waits)) == ("ok", 32, 2)
+    left = 99
+    os.utime(path, (1, 1))
+    assert house.run(url=str(path)).code == "page_damaged"
+    assert house.active == 32
+
+
+def test_what_killed_processes_left_is_swept_away(house: House, tmp_path: Path) -> None:
+    with passing_folder(house.folder) as used:
+        left = house.folder / "feed-left"
+        left.mkdir()
+        (left / "feed.csv").write_bytes(csv(1))
+        (left / ".held").touch()
+        with passing_folder(house.folder) as other:
+            assert not left.exists()
+            assert used.exists()
+            assert other != used
+            assert {stat.S_IMODE(p.stat().st_mode) for p in (house.folder, other)} == {0o700}
+        assert sorted(p.name for p in house.folder.iterdir()) == sorted([".lock", used.name])
+    blocked = tmp_path / "blocked"
+    blocked.touch()
+    with pytest.raises(FeedUnwritableError), passing_folder(blocked):
+        pytest.fail("a file is no folder")
 
 
 def test_settings_that_cannot_be(house: House) -> None:
@@ -185,6 +282,6 @@ def test_settings_that_cannot_be(house: House) -> None:
             house.run(**changes)
     with pytest.raises(ExchangeSettingsError):
         house.run(kind="fax")
-    parts = SyncSources({}, lambda _: Credentials(), lambda *_: pytest.fail(), Path(), None)  # type: ignore[arg-type]
+    parts = SyncSources({}, lambda _: Credentials(), lambda *_: pytest.fail(), Path(), None, None)  # type: ignore[arg-type]
     with pytest.raises(UnknownExchangeError):
         SyncService(None, parts).run("there")  # type: ignore[arg-type]

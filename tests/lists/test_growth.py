@@ -145,8 +145,12 @@ def test_two_processes_agree_before_and_after_compaction(
     assert home.files == ["2.snapshot"]
     assert not home.service.compact(NAME)
     assert home.other.is_moved(others, NAME)
-    assert home.other.advance(others, NAME) is None
     home.put(draft(61))
+    # Over the old one it goes on as well.
+    further = home.other.advance(others, NAME)
+    assert further is not None
+    assert known(further) == {*range(COUNT), 60, 61} - {1}
+    further.close()
     with one(home.service) as new, one(home.other) as same:
         assert isinstance(new, LayeredList)
         assert known(new) == known(same) == {*range(COUNT), 60, 61} - {1}
@@ -155,6 +159,29 @@ def test_two_processes_agree_before_and_after_compaction(
     assert known(mine) == known(others) == set(range(COUNT))
     mine.close()
     others.close()
+
+
+def test_an_import_that_makes_a_snapshot_anew_forgets_what_older_ones_need(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("safehold.lists.growth.SMALLEST", 3)
+    file = tmp_path / "more.txt"
+
+    def add(*numbers: int) -> None:
+        home.clock.advance(dt.timedelta(seconds=1))
+        file.write_text("\n".join(n.to_bytes(20, "big").hex() for n in numbers))
+        home.service.add(NAME, file)
+
+    add(60)
+    with one(home.service) as opened:
+        add(61, 62, 63)
+        assert home.files == ["3.snapshot"]
+        assert home.store.changes(NAME, 0, 100) is None
+        # The snapshot before this one can still be matched with what changed since.
+        advanced = home.service.advance(opened, NAME)
+        assert advanced is not None
+        assert known(advanced) == {*range(COUNT), 60, 61, 62, 63}
+        advanced.close()
 
 
 def test_a_restored_database_is_not_taken_for_the_same(home: Home) -> None:

@@ -56,12 +56,24 @@ def test_withdrawn_and_deleted_hashes_are_removed(house: House) -> None:
     house.door.put(pdq(3), {"c3": "Withdrawn", "d3": "Active"})
     house.door.put(pdq(4), {})
     state = house.run(house.exchange)
-    assert (state.counts.tombstones, state.counts.pages) == (2, 2)
+    # The last ten minutes before the checkpoint are told again: all eleven of them, and the four.
+    assert (state.counts.tombstones, state.counts.pages) == (2, 3)
     assert house.hashes() == {pdq(n) for n in (0, 3, 4, 5, 6, 7, 8, 9)}
     house.later(hours=1)
     house.door.put(pdq(1), {"c1": "Withdrawn", "e1": "Received"})
     house.run(house.exchange)
     assert pdq(1) in house.hashes()
+
+
+def test_a_time_far_ahead_hides_nothing_that_comes_later(house: House) -> None:
+    house.door.put(pdq(1), {"c": "Active"})
+    house.door.records[pdq(1)]["lastModtimestamp"] += 10 * 365 * 86_400
+    house.run(house.exchange)
+    house.later(hours=1)
+    house.door.put(pdq(2), {"c": "Active"})
+    house.door.put(pdq(1), {"c": "Withdrawn"})
+    state = house.run(house.exchange)
+    assert (state.code, house.hashes()) == ("ok", {pdq(2)})
 
 
 @pytest.mark.parametrize(

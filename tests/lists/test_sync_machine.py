@@ -4,159 +4,31 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from safehold.clock import FixedClock
-from safehold.hashing.keyed import DigestKey
-from safehold.ids import ListName
-from safehold.lists.entry_rows import RowChecker
 from safehold.lists.exchanges.model import (
     ExchangeSettingsError,
-    Page,
     PageBusyError,
     PageDamagedError,
-    Refusal,
     Statement,
 )
-from safehold.lists.interface import ImportPlan, ImportSession
-from safehold.lists.model import Entry, EntryDraft, EntryState, Tier
-from safehold.lists.sync.machine import Source, Synchroniser, SyncOptions, SyncParts
+from safehold.lists.interface import ImportPlan
+from safehold.lists.model import EntryDraft, Tier
+from safehold.lists.sync.machine import Source, Synchroniser
 from safehold.lists.sync.model import SyncOvertakenError, SyncState
+from safehold.lists.sync.owners import Bound
 from safehold.outbound.model import Call, OutboundStatusError, OutboundTimeoutError, Reply
-from safehold.storage.engine import sqlite_engine
-from safehold.storage.list_store import SqlListStore
-from safehold.storage.migrate import migrate
-from safehold.storage.sync_store import SqlSyncStore
-
-KEY = DigestKey(bytes(range(32)))
-AT = dt.datetime(2026, 5, 6, tzinfo=dt.UTC)
-NAME = ListName("partner")
-ALL = frozenset(EntryState)
-
-
-def said(number: int, at: int, state: str = "") -> Statement:
-    """What a source says of an entry at a minute."""
-    digest = "" if state == "withdrawn" else f"{number + 1:040x}"
-    row = (f"e{number}", "", state, "", digest, "", "", "")
-    return Statement(row, AT + dt.timedelta(minutes=at))
-
-
-class Book:
-    """An exchange of numbered pages, and what becomes of calls for them."""
-
-    def __init__(self, *pages: list[Statement]) -> None:
-        self.pages = [*pages]
-        self.broken: dict[int, list[Exception]] = {}
-        self.narrowed: set[int] = set()
-        self.can_narrow = False
-        self.can_pass = True
-        self.replaces = False
-        self.asked: list[int] = []
-        self.circle: int | None = None
-
-    def send(self, call: Call) -> Reply:
-        number = int(call.url.rsplit("/", 1)[1])
-        self.asked.append(number)
-        if self.broken.get(number):
-            raise self.broken[number].pop(0)
-        return Reply(200, b"")
-
-    def begin(self, checkpoint: str, now: dt.datetime) -> str:
-        first = json.loads(checkpoint)["done"] if checkpoint else 0
-        return json.dumps({"from": first, "page": first})
-
-    def restart(self, cursor: str, now: dt.datetime) -> str:
-        # A run that is begun again has other addresses.
-        old = json.loads(cursor)
-        return json.dumps({**old, "page": old["from"], "again": old.get("again", 0) + 1})
-
-    def call(self, cursor: str) -> Call:
-        return Call(f"https://list.example/{json.loads(cursor)['page']}", "GET")
-
-    def read(self, cursor: str, reply: Reply) -> Page:
-        place = json.loads(cursor)
-        number = place["page"]
-        last = number + 1 >= len(self.pages)
-        after = {"done": number + 1} if last else {**place, "page": number + 1}
-        if self.circle == number:
-            after, last = {**place, "page": place["from"]}, False
-        rows = self.pages[number] if number < len(self.pages) else []
-        return Page(tuple(rows), json.dumps(after), last, {"pdna_not_usable": 1}, {}, self.replaces)
-
-    def refusal(self, cursor: str, status: int) -> Refusal:
-        return {404: Refusal.RESTART, 401: Refusal.STOP}.get(status, Refusal.RETRY)
-
-    def narrow(self, cursor: str) -> str | None:
-        place = json.loads(cursor)
-        if not self.can_narrow or place["page"] in self.narrowed:
-            return None
-        self.narrowed.add(place["page"])
-        return json.dumps({**place, "half": True})
-
-    def pass_over(self, cursor: str) -> str | None:
-        place = json.loads(cursor)
-        return json.dumps({**place, "page": place["page"] + 1}) if self.can_pass else None
-
-
-class House:
-    """A store, and a machine that never really waits."""
-
-    def __init__(self, folder: Path) -> None:
-        self.engine = sqlite_engine(folder / "lists.sqlite")
-        migrate(self.engine)
-        self.lists = SqlListStore(self.engine)
-        self.syncs = SqlSyncStore(self.engine)
-        self.clock = FixedClock(AT)
-        self.waits: list[float] = []
-
-    def parts(self, book: Book) -> SyncParts:
-        return SyncParts(
-            self.lists,
-            self.syncs,
-            RowChecker(KEY),
-            self.clock,
-            book.send,
-            self.waits.append,
-            lambda: 1.0,
-        )
-
-    def run(self, book: Book, options: SyncOptions | None = None, share: float = 1.0) -> SyncState:
-        self.clock.advance(dt.timedelta(hours=1))
-        source = Source("there", "ncmec", NAME, Tier.CONFIRMED, book, share)
-        return Synchroniser(self.parts(book), options).run(source)
-
-    def entries(self) -> dict[str, EntryState]:
-        return {e.entry_id: e.state for e in self.all()}
-
-    def all(self) -> list[Entry]:
-        with self.lists.reading(NAME, ALL) as reading:
-            return list(reading.entries)
-
-    def active(self) -> set[str]:
-        return {i for i, state in self.entries().items() if state is EntryState.ACTIVE}
+from tests.lists.syncing import AT, NAME, Book, House, pages, said
 
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+    made = House.in_folder(tmp_path)
     yield made
     made.engine.dispose()
-
-
-def pages() -> list[list[Statement]]:
-    """What comes of them is e0, e2, e4; in no order of time."""
-    return [
-        [said(0, 1), said(1, 2), said(2, 9)],
-        [said(1, 3, "withdrawn"), said(3, 8, "withdrawn"), said(2, 5, "withdrawn")],
-        [],
-        [said(3, 2), said(4, 4), said(4, 3, "withdrawn"), said(0, 1)],
-    ]
 
 
 def test_a_run_takes_all_pages(house: House) -> None:
@@ -188,88 +60,6 @@ def test_the_next_run_goes_on_at_the_checkpoint(house: House) -> None:
     assert "e9" in house.active()
 
 
-class KilledError(BaseException):
-    """The process ends here."""
-
-
-class Steps:
-    """Counts what is written, and ends the process before or after one of the steps."""
-
-    def __init__(self, step: int, *, after: bool) -> None:
-        self.left = step
-        self.after = after
-
-    def write(self, do: Callable[[], Any]) -> Any:
-        self.left -= 1
-        if self.left == -1 and not self.after:
-            raise KilledError
-        done = do()
-        if self.left == -1:
-            raise KilledError
-        return done
-
-
-class KilledLists:
-    """A store whose imports end the process."""
-
-    def __init__(self, inner: SqlListStore, steps: Steps) -> None:
-        self.inner, self.steps = inner, steps
-        self.get, self.confirm = inner.get, inner.confirm
-
-    @contextmanager
-    def importing(self, name: ListName) -> Iterator[Any]:
-        with self.inner.importing(name) as session:
-            yield KilledSession(session, self.steps)
-
-
-class KilledSession:
-    def __init__(self, inner: ImportSession, steps: Steps) -> None:
-        self.inner, self.steps, self.stage = inner, steps, inner.stage
-
-    def apply(self, plan: ImportPlan) -> Any:
-        return self.steps.write(lambda: self.inner.apply(plan))
-
-
-class KilledSyncs:
-    def __init__(self, inner: SqlSyncStore, steps: Steps) -> None:
-        self.inner, self.steps, self.find = inner, steps, inner.find
-
-    def save(self, state: SyncState) -> None:
-        self.steps.write(lambda: self.inner.save(state))
-
-
-@pytest.mark.parametrize("after", [False, True])
-@pytest.mark.parametrize("step", range(6))
-def test_killed_at_every_boundary_it_ends_equal(
-    tmp_path: Path, house: House, step: int, after: bool
-) -> None:
-    (tmp_path / "whole").mkdir()
-    whole = House(tmp_path / "whole")
-    expected = whole.run(Book(*pages()))
-    steps, book = Steps(step, after=after), Book(*pages())
-    parts = replace(
-        house.parts(book),
-        lists=KilledLists(house.lists, steps),  # type: ignore[arg-type]
-        syncs=KilledSyncs(house.syncs, steps),  # type: ignore[arg-type]
-    )
-    killed = False
-    try:
-        Synchroniser(parts).run(Source("there", "ncmec", NAME, Tier.CONFIRMED, book))
-    except KilledError:
-        killed = True
-    # There are five steps: the beginning, three pages with rows and one without.
-    assert killed == (step < 5)
-    state = house.run(book)
-    assert (state.code, state.began) == ("ok", None)
-    assert house.all() == whole.all()
-    if killed and not (after and step == 4):
-        assert state.counts == expected.counts
-    ours, theirs = house.lists.get(NAME), whole.lists.get(NAME)
-    assert (ours.active, ours.other, ours.counts) == (theirs.active, theirs.other, theirs.counts)
-    assert ours.checked is not None
-    whole.engine.dispose()
-
-
 def test_of_two_at_once_one_goes_on(house: House) -> None:
     first, second = Book(*pages()), Book(*pages())
     inner = second.send
@@ -298,7 +88,19 @@ def test_what_is_busy_is_asked_later(house: House) -> None:
         OutboundStatusError(429, 9999.0),
     ]
     assert house.run(book).code == "ok"
-    assert house.waits == [7.0, 4.0, 8.0, 16.0, 120.0]
+    # What is asked for, else twice as long each time; never longer than two minutes.
+    assert house.waits == {2: 7.0, 3: 4.0, 4: 8.0, 5: 16.0, 6: 120.0}
+
+
+def test_a_process_that_is_about_to_end_waits_no_longer(house: House) -> None:
+    book = Book(*pages())
+    book.broken[1] = [OutboundStatusError(503, 100.0)]
+    source = Source("there", "ncmec", NAME, Tier.CONFIRMED, book)
+    state = Synchroniser(house.parts(book)).run(source, lambda: bool(house.waits))
+    assert house.waits == {2: 5.0}
+    assert (state.code, state.failures, state.counts.pages) == ("ok", 0, 1)
+    assert state == house.syncs.find(NAME, "there")
+    assert house.run(book).counts.pages == 4
 
 
 def test_what_stays_busy_ends_the_run_and_the_next_goes_on(house: House) -> None:
@@ -320,7 +122,7 @@ def test_what_refuses_is_not_asked_again(house: House) -> None:
     book = Book(*pages())
     book.broken[0] = [OutboundStatusError(401)]
     state = house.run(book)
-    assert (state.code, book.asked, house.waits) == ("exchange_refused", [0], [])
+    assert (state.code, book.asked, house.waits) == ("exchange_refused", [0], {})
 
 
 def test_an_address_that_expired_begins_the_run_again(house: House) -> None:
@@ -371,24 +173,94 @@ def test_rows_that_cannot_be_read_are_left_out(house: House) -> None:
     assert house.active() == {"e1", "e2"}
 
 
+def whole(*pages: range) -> Book:
+    """A source that names all its entries each time. What it says of times counts for nothing."""
+    book = Book(
+        *[[said(n, -9)._replace(source_at=AT if n % 2 else None) for n in p] for p in pages]
+    )
+    book.replaces = True
+    book.begin = lambda checkpoint, now: json.dumps({"from": 0, "page": 0})  # type: ignore[method-assign]
+    return book
+
+
 def test_what_a_whole_source_does_not_name_is_withdrawn(house: House) -> None:
-    def untimed(*numbers: int) -> list[Statement]:
-        return [said(n, 0)._replace(source_at=None) for n in numbers]
-
-    def whole(*pages: list[Statement]) -> Book:
-        book = Book(*pages)
-        book.replaces = True
-        book.begin = lambda checkpoint, now: json.dumps({"from": 0, "page": 0})  # type: ignore[method-assign]
-        return book
-
-    house.run(whole(untimed(*range(20)), untimed(*range(20, 40))))
-    state = house.run(whole(untimed(*range(20)), untimed(*range(20, 30))))
+    house.run(whole(range(20), range(20, 40)))
+    state = house.run(whole(range(20), range(20, 30)))
     assert state.counts.withdrawn == 10
     assert len(house.active()) == 30
-    state = house.run(whole(untimed(*range(5))), share=0.2)
-    assert (state.code, state.counts.withdrawn) == ("sync_shrank", 0)
-    assert len(house.active()) == 30
-    assert house.lists.get(NAME).checked == AT + dt.timedelta(hours=2)
+    # Killed between its pages, it is the same.
+    book = whole(range(1, 20), range(20, 29))
+    source = Source("there", "ncmec", NAME, Tier.CONFIRMED, book, 0.2)
+    house.clock.advance(dt.timedelta(hours=1))
+    Synchroniser(house.parts(book)).run(source, lambda: len(book.asked) == 1)
+    assert (house.run(book).counts.withdrawn, book.asked) == (2, [0, 1])
+    assert len(house.active()) == 28
+
+
+def test_a_whole_source_that_shrinks_withdraws_nothing_and_is_asked_anew(house: House) -> None:
+    house.run(whole(range(20), range(20, 40)))
+    state = house.run(whole(range(3), range(3, 5)), share=0.2)
+    assert (state.code, state.failures) == ("sync_shrank", 1)
+    assert len(house.active()) == 40
+    assert house.lists.get(NAME).checked == AT + dt.timedelta(hours=1)
+    book = whole(range(20), range(20, 39))
+    state = house.run(book, share=0.2)
+    assert (state.code, state.counts.withdrawn, book.asked) == ("ok", 1, [0, 1])
+    assert len(house.active()) == 39
+    assert house.lists.get(NAME).checked is not None
+
+
+def test_a_whole_source_of_which_a_page_was_lost_withdraws_nothing(house: House) -> None:
+    house.run(whole(range(20), range(20, 40), range(0)))
+    book = whole(range(20), range(20, 40), range(0))
+    book.broken[1] = [PageDamagedError() for _ in range(3)]
+    state = house.run(book)
+    assert (state.code, state.counts.pages_lost, state.counts.withdrawn) == ("ok", 1, 0)
+    assert len(house.active()) == 40
+
+
+def test_a_removed_list_is_filled_from_the_very_beginning(house: House) -> None:
+    book = Book(*pages())
+    house.run(book)
+    house.lists.remove(NAME, AT)
+    book.asked.clear()
+    assert house.run(book).counts.added == 5
+    assert book.asked == [0, 1, 2, 3]
+    assert house.active() == {"e0", "e2", "e4"}
+    # Also where it is removed while it is being filled.
+    book.pages += [[said(5, 1)], [said(6, 1)]]
+    inner = book.send
+
+    def send(call: Call) -> Reply:
+        if book.asked[-1] == 4:
+            house.lists.remove(NAME, AT)
+            book.send = inner  # type: ignore[method-assign]
+        return inner(call)
+
+    book.send = send  # type: ignore[method-assign]
+    with pytest.raises(SyncOvertakenError):
+        house.run(book)
+    assert house.run(book).code == "ok"
+    assert house.active() == {"e0", "e2", "e4", "e5", "e6"}
+
+
+def test_a_checkpoint_is_good_with_its_own_source_alone(house: House) -> None:
+    book = Book(*pages())
+    book.broken[2] = [OutboundStatusError(503) for _ in range(6)]
+    assert house.run(book, exchange=Bound(book, "a")).code == "outbound_status"
+    other = Book(*pages())
+    with pytest.raises(ExchangeSettingsError):
+        house.run(other, exchange=Bound(other, "b"))
+    assert house.run(book, exchange=Bound(book, "a")).counts.pages == 4
+    kept = house.syncs.find(NAME, "there")
+    with pytest.raises(ExchangeSettingsError):
+        house.run(other, exchange=Bound(other, "b"))
+    assert (other.asked, house.syncs.find(NAME, "there")) == ([], kept)
+    book.pages += [[said(9, 9)]]
+    book.broken[4] = [OutboundStatusError(404), *(PageDamagedError() for _ in range(6))]
+    book.can_narrow = True
+    state = house.run(book, exchange=Bound(book, "a"))
+    assert (state.code, state.counts.pages_lost, book.narrowed) == ("ok", 1, {4})
 
 
 def test_a_list_of_another_source_is_not_touched(house: House) -> None:

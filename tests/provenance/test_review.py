@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import io
+import struct
 import time
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,18 @@ def test_what_begins_a_jpeg_hides_no_picture_of_another_kind() -> None:
     assert behind in {one.data for one in found}
 
 
+def test_a_long_size_hides_no_picture() -> None:
+    """The size of a box may take eight bytes more, before its contents."""
+    plain = encoded(APPENDED, "AVIF")
+    size = int.from_bytes(plain[:4], "big")
+    behind = struct.pack(">I4sQ", 1, b"ftyp", size + 8) + plain[8:]
+    found = read(encoded(SHOWN, "AVIF") + behind).embedded
+    assert [one.data for one in found] == [behind]
+    # What such a size looks like is no picture.
+    odd = struct.pack(">I4s", 1, b"free") + b"\xff\xd8\xff\xe0" + bytes(60)
+    assert read(encoded(SHOWN, "AVIF") + odd).embedded == ()
+
+
 def test_pictures_within_are_hashed_whatever_is_wrong_with_claims(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -112,6 +125,12 @@ def test_the_masks_of_a_portrait_contradict_nothing() -> None:
     assert read(twice).conflicts == (Conflict.REPEATED,)
 
 
+def test_boxes_that_are_no_items_stand_there_once() -> None:
+    packets = b"".join(c.box(b"xml ", c.xmp(body)) for body in ("<a/>", "<b/>"))
+    data = c.bmff(boxes=[c.box(b"meta", bytes(4) + packets)])
+    assert read(data).conflicts == (Conflict.REPEATED,)
+
+
 # What rows, decisions and reports say
 
 
@@ -136,6 +155,19 @@ def test_of_a_path_the_folders_are_left_out(said: str) -> None:
 @pytest.mark.parametrize("said", ["zorblax/vennimoor.ckpt", "zorblax v1.5", ".hidden", "a~b/c"])
 def test_a_model_s_own_folder_is_kept(said: str) -> None:
     assert name(said) == said
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "%USERPROFILE%\\anna\\vennimoor.ckpt",
+        "$HOME/anna/vennimoor.ckpt",
+        "${HOME}/anna/vennimoor.ckpt",
+        "file:c:\\anna\\vennimoor.ckpt",
+    ],
+)
+def test_of_a_path_from_what_names_a_home_the_folders_are_left_out(said: str) -> None:
+    assert name(said) == "vennimoor.ckpt"
 
 
 def adapted(seed: int, count: int) -> Claim:
@@ -203,7 +235,10 @@ def test_a_trust_list_holds_whole_certificates_and_nothing_else(tmp_path: Path) 
     mark = root[:28]
     empty = mark + b"AAAA\n-----END CERTIFICATE-----\n"
     file = tmp_path / "anchors.pem"
-    for body in (root[:-200], root[:200] + b"\n" + other, mark, empty + root, root + key, key):
+    lines = root.splitlines(keepends=True)
+    gap = b"".join(lines[:4] + lines[5:])
+    cut = (root[:-200], root[:200] + b"\n" + other, mark, empty + root, gap, root + gap)
+    for body in (*cut, root + key, key):
         file.write_bytes(body)
         with pytest.raises(TrustListError):
             read_trust_list(str(file))

@@ -38,10 +38,12 @@ class Broken:
         self.on_triage: Exception | None = None
         self.on_record: Exception | None = None
         self.gate: threading.Event | None = None
+        self.held = 0
         self.recorded = 0
 
     def triage(self, submissions: Sequence[Submission]) -> list[Answer | SafeholdError | None]:
         if self.gate is not None:
+            self.held += 1
             self.gate.wait(30)
         if self.on_triage is not None:
             raise self.on_triage
@@ -172,7 +174,7 @@ def test_overload_is_shed(rig: Rig) -> None:
 
 def test_an_item_is_seen_through_when_its_caller_leaves(rig: Rig) -> None:
     content = jpeg(70)[:1500]
-    before = rig.recorder.recorded
+    before, held = rig.recorder.recorded, rig.recorder.held
     rig.recorder.gate = threading.Event()
     with rig.site.raw() as connection:
         lines = [
@@ -182,7 +184,10 @@ def test_an_item_is_seen_through_when_its_caller_leaves(rig: Rig) -> None:
             f"Content-Length: {len(content)}",
         ]
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + content)
-        time.sleep(0.3)
+        until = time.monotonic() + 20
+        while rig.recorder.held == held:
+            assert time.monotonic() < until
+            time.sleep(0.02)
     rig.recorder.gate.set()
     until = time.monotonic() + 20
     while rig.recorder.recorded == before:

@@ -14,7 +14,14 @@ from safehold.engine.errors import OverloadedError
 from safehold.engine.spool import Spool
 from safehold.runtime.listening import raise_descriptors
 from tests.server.site import CLEAN, Site, opened, running, with_options
-from tests.server.test_hostile import closed, connections, head, no_bodies, read_answer
+from tests.server.test_hostile import (
+    closed,
+    connections,
+    head,
+    no_bodies,
+    read_answer,
+    settled,
+)
 
 MIB = 1024 * 1024
 
@@ -44,7 +51,7 @@ def stall(site: Site, count: int, size: int) -> list[socket.socket]:
 def test_stalled_calls_of_one_service_hold_up_no_other(shared: Site, count: int, size: int) -> None:
     stalled = stall(shared, count, size)
     try:
-        time.sleep(0.3)
+        settled(shared)
         assert shared.screen(CLEAN, key="shop").json["code"] == "overloaded"
         assert shared.screen(CLEAN, key="forum").status == 200
     finally:
@@ -57,7 +64,7 @@ def test_stalled_calls_of_one_service_hold_up_no_other(shared: Site, count: int,
 def test_who_only_waits_keeps_nobody_out(shared: Site) -> None:
     with shared.raw() as kept:
         kept.sendall(head(shared, "Content-Length: 4") + b"x")  # a call is under way here
-        time.sleep(0.1)
+        time.sleep(0.5)
         idle = connections(shared, 39) + connections(shared, 5, b"POST /v1/scr")
         try:
             for _ in range(3):

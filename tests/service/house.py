@@ -13,6 +13,7 @@ import re
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -360,13 +361,15 @@ class Process:
         with socket.create_connection(("127.0.0.1", self.port), timeout=30) as connection:
             yield connection
 
-    def talk(self, *pieces: bytes | float, half: bool = False) -> Answer:
-        """Send pieces as they are, waiting where one is a number; the first answer."""
+    def talk(self, *pieces: bytes | float | threading.Event, half: bool = False) -> Answer:
+        """Send pieces as they are, waiting where one is a number or an event; the first answer."""
         with self.raw() as connection:
             with contextlib.suppress(BrokenPipeError, ConnectionResetError):
                 for piece in pieces:
                     if isinstance(piece, bytes):
                         connection.sendall(piece)
+                    elif isinstance(piece, threading.Event):
+                        piece.wait(READY_SECONDS)
                     else:
                         time.sleep(piece)
                 if half:

@@ -7,7 +7,6 @@ import http.client
 import ipaddress
 import ssl
 import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -155,23 +154,31 @@ def test_a_database_address_that_is_wrong(house: House, tmp_path: Path) -> None:
 def test_told_to_end_it_answers_what_is_under_way_and_ends_well(house: House) -> None:
     before = sum(house.occurrences(case) for case in house.cases())
     with serving(house) as server:
-        answers = []
+        answers, told = [], threading.Event()
 
         def upload(content: bytes) -> None:
             half = len(content) // 2
             answers.append(
-                server.talk(server.head(len(content)), content[:half], 1.0, content[half:])
+                server.talk(server.head(len(content)), content[:half], told, content[half:])
             )
+
+        def refused() -> bool:
+            try:
+                server.screen(CLEAN)
+            except ConnectionError:
+                return True
+            return False
 
         contents = [BLOCKED, SUSPECTED, LIKE_BLOCKED, CLEAN] * 4
         threads = [threading.Thread(target=upload, args=(content,)) for content in contents]
         for thread in threads:
             thread.start()
-        time.sleep(0.4)
+        server.wait(
+            lambda: b"safehold_bodies 16.0\n" in server.call("GET", "/metrics", key=None).body
+        )
         server.popen.terminate()
-        time.sleep(0.2)
-        with pytest.raises(ConnectionError):
-            server.screen(CLEAN)
+        server.wait(refused)
+        told.set()
         for thread in threads:
             thread.join()
         assert server.popen.wait(20) == 0

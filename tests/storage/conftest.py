@@ -19,6 +19,7 @@ from safehold.storage.migrate import migrate
 from safehold.storage.records import SqlRecords
 from safehold.storage.schema import metadata
 from safehold.storage.schema_audit import audit_head
+from safehold.storage.schema_kept import kept_head
 from safehold.storage.sync_store import SqlSyncStore
 from safehold.testing.list_store import MemoryListStore
 from safehold.testing.postgres import find_binaries, missing_is_failure, running_server
@@ -90,3 +91,4 @@ def empty(engine: sa.Engine) -> None:
         for table in reversed(metadata.sorted_tables):
             connection.execute(table.delete())
         connection.execute(sa.insert(audit_head), {"slot": 1, "seq": 0, "hash": GENESIS})
+        connection.execute(sa.insert(kept_head), {"slot": 1, "number": 0})

@@ -12,6 +12,7 @@ import pytest
 from safehold.cases.model import (
     Attention,
     Case,
+    CaseDigests,
     CaseFilter,
     CaseState,
     OccurrenceKind,
@@ -391,3 +392,16 @@ def test_a_locked_case_waits(records: Records) -> None:
     for thread in threads:
         thread.join(60)
     assert listed(records)[0].updated == T0 + dt.timedelta(seconds=40)
+
+
+def test_digests_are_kept_once_and_go_with_their_case(records: Records) -> None:
+    first, second = (CaseDigests(*(bytes([n + i]) * 16 for i in range(3))) for n in (1, 5))
+    with records.write() as transaction:
+        transaction.cases.add(case(1))
+        assert transaction.cases.digests(case(1).case_id) is None
+        transaction.cases.add_digests(case(1).case_id, first)
+        transaction.cases.add_digests(case(1).case_id, second)
+    with records.write() as transaction:
+        assert transaction.cases.digests(case(1).case_id) == first
+        transaction.cases.delete(case(1).case_id)
+        assert transaction.cases.digests(case(1).case_id) is None

@@ -408,6 +408,24 @@ def test_a_step_is_written_with_its_rows_or_not_at_all(store: ListStore, syncs: 
     assert syncs.find(NAME, "there") is None
 
 
+def test_what_filled_a_removed_list_begins_anew(store: ListStore, syncs: SyncStore) -> None:
+    first = SyncState(NAME, "there", 1, cursor="page 2", began=T0, good=T0, failures=2, code="x")
+    put(store, [draft("a", md5=exact(1))], ImportPlan(T0, sync=first))
+    other = SyncState(ListName("other"), "there", 1, cursor="page 3")
+    syncs.save(other)
+    store.remove(NAME, T0)
+    assert syncs.all() == (other, SyncState(NAME, "there", 2))
+    # A step that was under way meanwhile would leave out what came before it.
+    with pytest.raises(SyncOvertakenError):
+        put(
+            store,
+            [draft("b", md5=exact(2))],
+            ImportPlan(T0, sync=dataclasses.replace(first, number=2)),
+        )
+    with pytest.raises(UnknownListError):
+        store.get(NAME)
+
+
 def test_what_a_source_of_many_pages_has_not_named_is_withdrawn(store: ListStore) -> None:
     put(store, [draft("a", md5=exact(1)), draft("b", md5=exact(2), source_at=T0)])
     put(store, [draft("c", md5=exact(3), source_at=T0 + DAY)])

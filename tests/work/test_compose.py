@@ -88,6 +88,8 @@ def test_without_canaries_there_is_no_such_job(tmp_path: Path) -> None:
         "checkpoint",
         "watch",
         "compact",
+        "look-back",
+        "floods",
         "reports",
         "retention",
     ]

@@ -63,11 +63,11 @@ def test_a_receipt_never_leads_elsewhere(tls: tuple[Receiver, str]) -> None:
 
 @pytest.mark.parametrize("seconds", [0.5, 2.5], ids=["in its headers", "in its body"])
 def test_an_answer_that_drips_ends_in_time(seconds: float) -> None:
-    receiver = Receiver(always(451, BLOCKED * 3), drip=0.02)
+    receiver = Receiver(always(451, BLOCKED * 12), drip=0.02)
     with listening(receiver):
         began = time.monotonic()
         assert code_of(receiver.url(""), DoorOptions("k", seconds)) == "no_answer"
-        assert time.monotonic() - began < seconds + 1
+        assert time.monotonic() - began < seconds + 5  # all of it takes more than 9
 
 
 @pytest.mark.parametrize("address", ["http://[::1", "nothing", "ftp://127.0.0.1:1", "http://"])

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from safehold.cases.model import (
     Case,
+    CaseDigests,
     CaseFilter,
     CaseState,
     DecisionRecord,
@@ -100,6 +101,14 @@ class CaseStore(Protocol):
 
     def key_names(self) -> Iterator[str]:
         """Names of the wrapped keys of all cases, in batches."""
+        ...
+
+    def add_digests(self, case_id: CaseId, digests: CaseDigests) -> None:
+        """Keep the exact digests of a case's bytes, where they are not kept yet."""
+        ...
+
+    def digests(self, case_id: CaseId) -> CaseDigests | None:
+        """The exact digests of a case's bytes, where they are kept."""
         ...
 
     def add_decision(self, decision: DecisionRecord) -> None:

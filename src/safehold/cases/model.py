@@ -128,6 +128,9 @@ class OccurrenceKind(enum.StrEnum):
     GENERATION = "generation"
     """A picture that went into a generation service, or came out of it."""
 
+    RETRO = "retro"
+    """Allowed before, and found by its kept digests when a list had grown."""
+
 
 @dataclass(frozen=True, slots=True)
 class Occurrence:
@@ -181,6 +184,15 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True)
+class CaseDigests:
+    """Exact digests of the bytes that a case stands for, keyed as those of lists are (16 bytes)."""
+
+    md5: bytes = field(repr=False)
+    sha1: bytes = field(repr=False)
+    sha256: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class DecisionRecord:
     """A decision on a case, by policy or by a person. Never changed.
 
@@ -193,9 +205,10 @@ class DecisionRecord:
         reasons: codes, sorted.
         details: for policy's: `grounds` (pairs, see `Ground`), `matches` (list, tier, entry,
             classification, signal, distance, variant, orientation, conflict), `lists` (name to
-            version), `scores` (classifiers), `software` (version), and where the file says
-            something of its making `claims` (`safehold.provenance.forms`) and `conflicts`
-            (codes). JSON.
+            version), `scores` (classifiers), `software` (version), where remote matchers were
+            asked `matchers` (name and code of each), where matches were suppressed `suppressed`
+            (of how many entries), and where the file says something of its
+            making `claims` (`safehold.provenance.forms`) and `conflicts` (codes). JSON.
     """
 
     decision_id: DecisionId

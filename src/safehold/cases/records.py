@@ -18,6 +18,9 @@ from safehold.cases.destruction import DestructionStore
 from safehold.cases.interface import CaseStore
 from safehold.cases.review.interface import ReviewStore
 from safehold.fleet.interface import FleetStore
+from safehold.lists.opinions.interface import OpinionStore
+from safehold.lists.trust.hits import HitStore
+from safehold.lists.trust.interface import SuppressionStore
 from safehold.outbox.interface import OutboxStore
 from safehold.users.interface import UserStore
 
@@ -65,6 +68,21 @@ class Transaction(Protocol):
     @property
     def destructions(self) -> DestructionStore:
         """Destructions of evidence."""
+        ...
+
+    @property
+    def opinions(self) -> OpinionStore:
+        """What goes back to exchanges."""
+        ...
+
+    @property
+    def hits(self) -> HitStore:
+        """What entries matched by likeness, and entries that were set aside."""
+        ...
+
+    @property
+    def suppressions(self) -> SuppressionStore:
+        """Suppressions of single matches."""
         ...
 
     @property

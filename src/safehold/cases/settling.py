@@ -12,6 +12,7 @@ from safehold.audit.model import Detail, EventDraft
 from safehold.cases.model import Case, CaseState, DecisionRecord
 from safehold.cases.notify import ReceiptMessages, tell_change
 from safehold.cases.records import Transaction
+from safehold.cases.suppressing import end_suppressions, suppress
 from safehold.cases.workflow import present_verdict
 from safehold.clock import Clock
 from safehold.ids import DecisionId, IdMaker
@@ -48,7 +49,8 @@ class Settler:
         """Write the case as it is after a decision; the transaction holds the audit log.
 
         A case that is confirmed, or whose decision is undone, vouches for nothing that is like
-        it: its clearing by likeness ends.
+        it: its clearing by likeness ends, and so do the suppressions of its matches. One that a
+        person has cleared makes them.
 
         Args:
             transaction: in which all is written.
@@ -64,6 +66,7 @@ class Settler:
         transaction.cases.update(after)
         if after.state is not CaseState.CLEARED:
             transaction.reviews.end_likeness(after.case_id, after.updated)
+            end_suppressions(transaction, after, after.updated, actor)
         decision = DecisionRecord(
             decision_id=DecisionId(self._ids()),
             case_id=after.case_id,
@@ -75,6 +78,8 @@ class Settler:
             details=details,
         )
         transaction.cases.add_decision(decision)
+        if after.state is CaseState.CLEARED:
+            suppress(transaction, after, decision, self._ids)
         told: dict[str, Detail] = {"decision": decision.decision_id}
         for name in _TOLD:
             if value := details.get(name):

@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from safehold.cases.model import Attention
-from safehold.hashing.model import SignalType
+from safehold.hashing.model import RemoteSignal, SignalType
 from safehold.lists.model import Tier
 from safehold.matching.match import Match
 
@@ -52,6 +52,7 @@ ATTENTION_POINTS: Mapping[Attention, int] = MappingProxyType(
 _FIRST_FLAG = 7
 _FURTHER_FLAG = 2
 _MOST_FLAGS = 15
+_LIKENESS = frozenset({SignalType.PDQ, RemoteSignal.PHOTODNA})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +78,7 @@ def found(matches: Iterable[Match], surface: str) -> Found:
 
 def _of_match(match: Match) -> int:
     points = TIER_POINTS[match.tier] + CLASSIFICATION_POINTS.get(match.classification, 0)
-    if match.signal is SignalType.PDQ:
+    if match.signal in _LIKENESS:
         return points
     unsure = match.conflict or match.signal is SignalType.MD5
     return points + (UNSURE_POINTS if unsure else EXACT_POINTS)

@@ -48,6 +48,7 @@ _NO_MATCH = frozenset(Fault) | {
     Reason.LIST_MISSING,
     Reason.LIST_STALE,
     Reason.CLASSIFIER_UNAVAILABLE,
+    Reason.MATCHER_UNAVAILABLE,
     Reason.LOW_QUALITY,
     Reason.OBSERVED,
     Reason.NEGATIVE,

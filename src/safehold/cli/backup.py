@@ -201,7 +201,13 @@ def source_of(runtime: ServiceRuntime) -> Source:
     chosen = runtime.settings.vault.officers
     names = (KEY_FILE, PUBLIC_FILE, LAST_FILE, RECIPIENTS_FILE, SCHEMA_FILE)
     own = {f"{CUSTODIAN_FOLDER}/{name}": home.custodian / name for name in names}
-    secret = (home.digest_key, home.canary_key, home.folder / CONFIG_FILE)
+    secret = (
+        home.digest_key,
+        home.canary_key,
+        home.peer_key,
+        home.peers,
+        home.folder / CONFIG_FILE,
+    )
     return Source(
         engine=runtime.engine,
         objects=runtime.objects,

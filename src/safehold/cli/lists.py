@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from safehold.cli import list_sync
+from safehold.cli import list_entries, list_opinions, list_share, list_suppressions, list_sync
 from safehold.cli.options import HomeOption, JsonOption, open_runtime, open_service
 
 if TYPE_CHECKING:
@@ -38,6 +38,14 @@ app = typer.Typer(
 
 
 app.command("sync", epilog=list_sync.SYNC_EXAMPLE)(list_sync.sync)
+app.command("share", epilog=list_share.EXAMPLE)(list_share.share)
+app.command("opinions", epilog=list_opinions.EXAMPLE)(list_opinions.opinions)
+app.command("quarantined", epilog=list_entries.QUARANTINED_EXAMPLE)(list_entries.quarantined)
+app.command("release", epilog=list_entries.RELEASE_EXAMPLE)(list_entries.release)
+app.command("suppressions", epilog=list_suppressions.SHOW_EXAMPLE)(list_suppressions.suppressions)
+app.command("suppression-end", epilog=list_suppressions.END_EXAMPLE)(
+    list_suppressions.suppression_end
+)
 
 
 @app.command("add", epilog=ADD_EXAMPLE)

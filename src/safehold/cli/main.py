@@ -28,6 +28,7 @@ from safehold.cli import (
     inspect_command,
     lists,
     officers,
+    peers,
     report,
     retention,
     scan,
@@ -101,6 +102,7 @@ app.add_typer(services.services, name="service")
 app.add_typer(services.keys, name="key")
 app.add_typer(services.webhooks, name="webhook")
 app.add_typer(officers.app, name="officer")
+app.add_typer(peers.app, name="peer")
 app.add_typer(users.app, name="user")
 app.add_typer(evidence.cases, name="case")
 app.add_typer(evidence.audit, name="audit")

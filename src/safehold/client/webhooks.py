@@ -9,13 +9,14 @@ import hashlib
 import hmac
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from safehold.client.errors import WebhookError
 from safehold.client.model import Verdict
 
 RECEIPT_UPDATED: Final = "receipt.updated"
+RETRO_MATCHED: Final = "retro.matched"
 TOLERANCE_SECONDS: Final = 300
 """How far a webhook's time may be from ours, as Standard Webhooks advises; against replays."""
 SECRET_PREFIX: Final = "whsec_"  # noqa: S105 - a mark, not a secret
@@ -31,12 +32,17 @@ class ReceiptUpdated:
         receipt: which receipt.
         verdict: its verdict from now on.
         at: when that was decided.
+        matched: whether it is an item that was allowed, and that matches what came to a list since
+            (`retro.matched`): what is stored of it should be taken down.
+        reference: the service's own id of that item, as it gave it; empty otherwise.
     """
 
     message: str
     receipt: str
     verdict: Verdict
     at: dt.datetime
+    matched: bool = False
+    reference: str = field(default="", repr=False)
 
 
 def verify_webhook(
@@ -97,10 +103,14 @@ def _is_signed(key: bytes, signed: bytes, signatures: Sequence[str]) -> bool:
 def _read(message: str, body: bytes) -> ReceiptUpdated:
     try:
         said = json.loads(body)
-        if said["type"] != RECEIPT_UPDATED or not isinstance(said["receipt"], str):
+        matched = said["type"] == RETRO_MATCHED
+        reference = said["reference"] if matched else ""
+        if not (matched or said["type"] == RECEIPT_UPDATED):
             raise ValueError
-        moment = dt.datetime.fromisoformat(said["at"])
-        return ReceiptUpdated(message, said["receipt"], Verdict(said["verdict"]), moment)
+        if not isinstance(said["receipt"], str) or not isinstance(reference, str):
+            raise ValueError
+        moment, verdict = dt.datetime.fromisoformat(said["at"]), Verdict(said["verdict"])
+        return ReceiptUpdated(message, said["receipt"], verdict, moment, matched, reference)
     except (ValueError, TypeError, KeyError, RecursionError):
         pass
     raise WebhookError("webhook_malformed")

@@ -42,6 +42,7 @@ from safehold.ledger.model import LedgerOptions
 from safehold.lists.exchanges.model import ExchangeOptions
 from safehold.lists.growth import GrowthOptions
 from safehold.lists.options import ListOptions
+from safehold.lists.trust.floods import FloodOptions
 from safehold.matching.match import MatchOptions
 from safehold.media.limits import ArchiveLimits, MediaLimits
 from safehold.outbound.model import OutboundOptions
@@ -49,8 +50,10 @@ from safehold.outbox.alarms import AlarmOptions
 from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.provenance.model import ProvenanceOptions
+from safehold.remote.model import MatcherOptions
 from safehold.reporting.options import CybertipOptions, ReporterOptions, ReportingOptions
 from safehold.retention.options import RetentionOptions
+from safehold.retro.model import RetroOptions
 from safehold.transparency.options import TransparencyOptions
 
 PREFIX = "SAFEHOLD_"
@@ -83,6 +86,8 @@ GROUPS = (
     "repeats",
     "ledger",
     "growth",
+    "retro",
+    "flood",
 )
 """Settings that are options classes of the packages."""
 TABLES: Mapping[str, type] = {
@@ -90,6 +95,7 @@ TABLES: Mapping[str, type] = {
     "classifiers": ClassifierOptions,
     "lists": ListOptions,
     "exchanges": ExchangeOptions,
+    "matchers": MatcherOptions,
 }
 """Settings that are tables of options by name."""
 OTHER_VARIABLES = frozenset({PREFIX + "DEBUG"})
@@ -172,6 +178,8 @@ class Settings(BaseSettings):
     repeats: RepeatOptions = RepeatOptions()
     ledger: LedgerOptions = LedgerOptions()
     growth: GrowthOptions = GrowthOptions()
+    retro: RetroOptions = RetroOptions()
+    flood: FloodOptions = FloodOptions()
     surfaces: Mapping[str, SurfaceOptions] = Field(default_factory=dict)
     """Settings of surfaces, by name; `service:name` is of one service alone."""
     classifiers: Mapping[str, ClassifierOptions] = Field(default_factory=dict)
@@ -180,6 +188,8 @@ class Settings(BaseSettings):
     """Settings of single lists, by name."""
     exchanges: Mapping[str, ExchangeOptions] = Field(default_factory=dict)
     """Exchanges from which lists come, by name."""
+    matchers: Mapping[str, MatcherOptions] = Field(default_factory=dict)
+    """Remote matchers that surfaces may name, by name."""
 
     @classmethod
     def settings_customise_sources(

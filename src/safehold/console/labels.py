@@ -60,8 +60,15 @@ _NEAR = {
     "near": mark("near"),
     "fairly_near": mark("fairly near"),
     "far": mark("far"),
+    "untold": mark("alike, and the matcher does not say how near"),
 }
-_SIGNALS = {"md5": "MD5", "sha1": "SHA-1", "sha256": "SHA-256", "pdq": mark("likeness (PDQ)")}
+_SIGNALS = {
+    "md5": "MD5",
+    "sha1": "SHA-1",
+    "sha256": "SHA-256",
+    "pdq": mark("likeness (PDQ)"),
+    "photodna": mark("likeness (PhotoDNA)"),
+}
 _ORIENTATIONS = {
     "original": mark("as it is"),
     "rotate90": mark("turned by 90°"),
@@ -77,6 +84,7 @@ _OCCURRENCES = {
     "digests": mark("digests alone"),
     "scan": mark("scan"),
     "generation": mark("from a generation service"),
+    "retro": mark("allowed earlier, found by its digests when a list grew"),
 }
 _STATEMENTS = {"flag": mark("A user's flag"), "appeal": mark("An appeal")}
 _NOTES = {

@@ -27,6 +27,7 @@ REASONS: Mapping[str, str] = {
     Reason.HELD_HERE: mark("These very bytes are held here already"),
     Reason.CLASSIFIER_SCORE: mark("A classifier's score reaches the operator's mark"),
     Reason.CLASSIFIER_UNAVAILABLE: mark("A classifier that is required gave no score"),
+    Reason.MATCHER_UNAVAILABLE: mark("A remote matcher that is required gave no answer"),
     "cleared_likeness": mark("Very near to what two people have cleared"),
 }
 

@@ -28,15 +28,17 @@ from safehold.engine.errors import EndingError, OverloadedError
 from safehold.engine.examiner import Examiner
 from safehold.engine.figures import Figures
 from safehold.engine.judging import Judge, Judged, Question, Rulebook
-from safehold.engine.ports import Classifying, Triage
+from safehold.engine.ports import Classifying, Keeping, RemoteMatching, Triage
 from safehold.engine.spool import Body
 from safehold.errors import SafeholdError
 
 # What screening loads late a server has from the start: without a descriptor nothing is loaded.
 from safehold.hashing import exact as _exact  # noqa: F401
 from safehold.intake.model import Answer, Submission
+from safehold.lists.trust.model import Suppressed
 from safehold.media.sniff import PICTURE_FORMATS
 from safehold.policy.model import Verdict
+from safehold.remote.model import Answered, RemoteCode, RemoteItem
 from safehold.screening import Examination, Screened, Screening, with_exact_digests
 
 T = TypeVar("T")
@@ -51,12 +53,15 @@ class Item:
         submit: makes its submission once it is screened.
         body: its bytes; None where digests alone are known.
         examination: what is known of it where there is no body.
+        suppressed: what is suppressed of bytes in its service, from their SHA-256; None for
+            nothing. Called in the judge's thread.
     """
 
     rulebook: Rulebook
     submit: Callable[[Screened, Mapping[str, int]], Submission]
     body: Body | None = None
     examination: Examination | None = None
+    suppressed: Callable[[bytes], Suppressed] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +84,8 @@ class EngineParts:
         write_threads: items that are recorded at once.
         classifiers: settings of the classifiers that surfaces may name.
         asking: asks them; None where there are none.
+        matchers: asks remote matchers; None where there are none.
+        keeping: keeps digests of what is allowed, where surfaces say so.
     """
 
     examiner: Examiner
@@ -89,6 +96,8 @@ class EngineParts:
     write_threads: int = 8
     classifiers: tuple[ClassifierOptions, ...] = ()
     asking: Classifying | None = None
+    matchers: RemoteMatching | None = None
+    keeping: Keeping | None = None
 
 
 class Engine:
@@ -96,6 +105,10 @@ class Engine:
 
     def __init__(self, parts: EngineParts) -> None:
         self._parts = parts
+        keeping = parts.keeping
+        told = "Allowed items of which digests were to be kept and were not."
+        lost = (lambda: keeping.lost) if keeping is not None else (lambda: 0)
+        parts.figures.gauge("safehold_digests_lost", told, lost)
         self._tasks: set[asyncio.Task[Settled]] = set()
         self._writers = ThreadPoolExecutor(parts.write_threads, "record")
         self._readers = ThreadPoolExecutor(2, "digests")
@@ -135,6 +148,8 @@ class Engine:
         self._ended = True
         while self._tasks:
             await asyncio.wait(self._tasks)
+        if self._parts.matchers is not None:
+            await self._parts.matchers.close()
         await asyncio.to_thread(self._stop_threads)
 
     def _stop_threads(self) -> None:
@@ -163,10 +178,20 @@ class Engine:
             if isinstance(judged.outcome, SafeholdError):
                 raise judged.outcome
             assert judged.outcome is not None
-            return Settled(judged.outcome, judged.submission)
+            settled = Settled(judged.outcome, judged.submission)
+            self._keep(item, settled)
+            return settled
         finally:
             if item.body is not None:
                 item.body.close()
+
+    def _keep(self, item: Item, settled: Settled) -> None:
+        """Have digests of an allowed item kept; an answer that is given again was kept before."""
+        days, answer = item.rulebook.surface.keep_digests_days, settled.answer
+        if self._parts.keeping is None or not days or answer.verdict is not Verdict.ALLOW:
+            return
+        if answer.replayed is None:
+            self._parts.keeping.keep(settled.submission, answer.receipt, days)
 
     async def _examine(self, item: Item) -> Examination:
         assert item.body is not None
@@ -178,32 +203,39 @@ class Engine:
         return found
 
     async def _judge(self, item: Item, examination: Examination) -> Judged:
-        asks = bool(item.rulebook.surface.classifiers) and item.body is not None
+        surface = item.rulebook.surface
+        asks = bool(surface.matchers or (surface.classifiers and item.body is not None))
         judged: Judged = await _told(
             lambda told: self._parts.judge.ask(
-                Question(examination, item.rulebook, item.submit, told, asks)
+                Question(examination, item.rulebook, item.submit, told, asks, item.suppressed)
             )
         )
         return judged
 
     async def _record(self, item: Item, judged: Judged) -> Judged:
         submission = judged.submission
-        if item.rulebook.surface.classifiers:
-            submission = await self._score(item, judged)
+        # An item that is blocked already needs nobody's word.
+        if submission.screened.decision.verdict is not Verdict.BLOCK:
+            scored, matched = await asyncio.gather(
+                self._score(item, judged), self._match(item, judged)
+            )
+            submission = _with_remote(scored, judged, matched)
         loop = asyncio.get_running_loop()
         answer = await loop.run_in_executor(self._writers, self._parts.recorder.record, submission)
         return replace(judged, submission=submission, outcome=answer)
 
     async def _score(self, item: Item, judged: Judged) -> Submission:
-        """Ask the surface's classifiers; an item that is blocked already needs none."""
+        """Ask the surface's classifiers."""
         submission, asking = judged.submission, self._parts.asking
-        if submission.screened.decision.verdict is Verdict.BLOCK or item.body is None:
-            return submission
         names = frozenset(item.rulebook.surface.classifiers)
+        if not names or item.body is None:
+            return submission
         options = [option for option in self._parts.classifiers if option.name in names]
         scores: tuple[Score, ...] = ()
         if asking is not None:
-            scores = await asking.classify(_picture(item.body, submission.screened), names)
+            scores = await asking.classify(
+                _picture(item.body, submission.screened.examination), names
+            )
         screened = Screening.with_scores(
             submission.screened,
             judged.rules,
@@ -214,12 +246,46 @@ class Engine:
         told = tuple({**asdict(score), "code": score.code.value} for score in scores)
         return replace(submission, screened=screened, scores=told)
 
+    async def _match(self, item: Item, judged: Judged) -> tuple[Answered, ...]:
+        """Ask the surface's remote matchers."""
+        names = item.rulebook.surface.matchers
+        if not names:
+            return ()
+        if self._parts.matchers is None:
+            # A surface that names a matcher that is not there is not checked by it.
+            return tuple(Answered(name, RemoteCode.NOT_CONFIGURED) for name in sorted(names))
+        about = _about(item.body, judged.submission.screened.examination)
+        return await self._parts.matchers.ask(about, names)
 
-def _picture(body: Body, screened: Screened) -> ClassifierItem:
+
+def _with_remote(submission: Submission, judged: Judged, said: tuple[Answered, ...]) -> Submission:
+    """One decision, with what remote matchers say too."""
+    if not said:
+        return submission
+    screened = Screening.with_remote(
+        submission.screened,
+        judged.rules,
+        tuple(match for one in said for match in one.matches),
+        unanswered=any(one.is_missing for one in said),
+    )
+    told = tuple({"name": one.name, "code": one.code.value} for one in said)
+    return replace(submission, screened=screened, matchers=told)
+
+
+def _about(body: Body | None, examination: Examination) -> RemoteItem:
+    """What remote matchers may be asked about an item."""
+    picture = examination.format in PICTURE_FORMATS
+    if body is None:
+        return RemoteItem(examination.variants, picture, "", 0)
+    known = _picture(body, examination)
+    return RemoteItem(examination.variants, picture, known.media_type, known.size, known.read)
+
+
+def _picture(body: Body, examination: Examination) -> ClassifierItem:
     async def read() -> bytes:
         return await asyncio.to_thread(os.pread, body.descriptor, body.size, 0)
 
-    kind = screened.examination.format
+    kind = examination.format
     media_type = f"image/{kind}" if kind in PICTURE_FORMATS else "application/octet-stream"
     return ClassifierItem(media_type, body.size, read)
 

@@ -11,7 +11,7 @@ import datetime as dt
 import queue
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from safehold.clock import Clock
 from safehold.engine.errors import EndingError, ListsUnavailableError
@@ -19,7 +19,8 @@ from safehold.engine.lists import ListWatch, OpenLists
 from safehold.errors import SafeholdError
 from safehold.ids import ListName
 from safehold.intake.model import Answer, Submission
-from safehold.policy.model import PolicyOptions, Reason
+from safehold.lists.trust.model import Suppressed
+from safehold.policy.model import PolicyOptions
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.runtime.log import Log
 from safehold.screening import Examination, Rules, Screened
@@ -63,11 +64,15 @@ class Rulebook:
 
     def rules(self, lists: OpenLists, now: dt.datetime) -> Rules:
         """The rules at this moment."""
+        if not self.surface.required_lists:
+            return self.plain_rules()
+        faults = self.surface.list_faults(lists.updated, now)
+        return replace(self.plain_rules(), list_faults=faults)
+
+    def plain_rules(self) -> Rules:
+        """The rules, whatever state the lists are in."""
         threshold = self.surface.threshold if self.surface.threshold >= 0 else None
-        faults: tuple[Reason, ...] = ()
-        if self.surface.required_lists:
-            faults = self.surface.list_faults(lists.updated, now)
-        return Rules(self.policy, self.only, self.hidden, threshold, faults)
+        return Rules(self.policy, self.only, self.hidden, threshold)
 
     def versions(self, lists: OpenLists) -> Mapping[str, int]:
         """Names and versions of the lists that count."""
@@ -86,7 +91,7 @@ class Judged:
         rules: by which it was decided.
         submission: the item as it may be recorded.
         outcome: the answer, or why there is none; None where it must be recorded, or where
-            classifiers are asked first.
+            classifiers or remote matchers are asked first.
     """
 
     rules: Rules
@@ -103,7 +108,8 @@ class Question:
         rulebook: the rules of its surface.
         submit: makes the submission of the screened item with names and versions of lists.
         told: is called once, in the judge's thread.
-        asks: whether classifiers are asked before it is answered.
+        suppressed: what is suppressed of bytes, from their SHA-256; None for nothing.
+        asks: whether classifiers or remote matchers are asked before it is answered.
     """
 
     examination: Examination
@@ -111,6 +117,16 @@ class Question:
     submit: Callable[[Screened, Mapping[str, int]], Submission] = field(repr=False)
     told: Callable[[Judged | SafeholdError], None] = field(repr=False)
     asks: bool = False
+    suppressed: Callable[[bytes], Suppressed] | None = field(default=None, repr=False)
+
+    def rules(self, lists: OpenLists, now: dt.datetime) -> Rules:
+        """The rules by which it is judged at this moment."""
+        rules = self.rulebook.rules(lists, now)
+        exact = self.examination.exact
+        if self.suppressed is None or exact is None:
+            return rules
+        suppressed = self.suppressed(exact.sha256)
+        return replace(rules, suppressed=suppressed) if suppressed else rules
 
 
 class Judge:
@@ -186,7 +202,7 @@ class Judge:
     def _judge(self, batch: list[Question]) -> list[Judged | SafeholdError]:
         now = self._clock.now()
         with self._lists.using() as lists:
-            rules = [question.rulebook.rules(lists, now) for question in batch]
+            rules = [question.rules(lists, now) for question in batch]
             screened = lists.screening.judge([question.examination for question in batch], rules)
             submissions = [
                 question.submit(one, question.rulebook.versions(lists))

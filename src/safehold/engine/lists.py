@@ -2,9 +2,10 @@
 
 Opening reads every byte of a snapshot, so it happens in a thread; the new set takes the place
 of the old one in one step, and an old list is closed when no batch uses it any more. A list of
-which little changed is matched over the snapshot that is open already, and what changed since. A
-list that cannot be opened counts as missing; where an older version of it is open that one goes
-on being matched, since a match is a match.
+which little changed is matched over the snapshot that is open already, and what changed since.
+Where that is too much the list is opened beside, and the others wait no longer than `PATIENCE`
+for it. A list that cannot be opened counts as missing; where an older version of it is open that
+one goes on being matched, since a match is a match.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from safehold.engine.errors import ListsUnavailableError
+from safehold.engine.openings import Openings
 from safehold.engine.ports import ListSource
 from safehold.errors import SafeholdError
 from safehold.hashing.model import PDQ_BYTES, ExactDigests, Orientation, VariantDigests
@@ -26,6 +28,10 @@ from safehold.screening import Examination, Screening
 
 if TYPE_CHECKING:
     from safehold.matching.interface import OpenList
+
+
+PATIENCE = 0.5
+"""Seconds that a look waits for a list that must be opened anew."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,38 @@ class OpenLists:
     known: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a list was when it was last looked at: what its entries come from, and how old it is.
+
+    A database that was restored from a backup may reach a version a second time, at another
+    moment.
+    """
+
+    content: tuple[int, str, dt.datetime]
+    confirmed: dt.datetime
+
+
+def _content(info: ListInfo) -> tuple[int, str, dt.datetime]:
+    return info.version, str(info.tier), info.updated
+
+
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """Lists that are open; which could not be opened as they are now, or are still on the way."""
+
+    snapshots: dict[str, OpenList]
+    failed: frozenset[str]
+    behind: frozenset[str]
+
+
 @dataclass(slots=True, eq=False)
 class _Generation:
     """A set of lists, those who use it, and the snapshots that close when it is over."""
 
     lists: OpenLists
     snapshots: Mapping[str, OpenList]
+    behind: frozenset[str]
     users: int = 0
     leaving: list[OpenList] = field(default_factory=list)
     retired: bool = False
@@ -69,8 +101,9 @@ class ListWatch:
         self._refreshing = threading.Lock()
         self._generation: _Generation | None = None
         self._old: list[_Generation] = []
-        self._seen: dict[str, tuple[int, str, dt.datetime]] | None = None
+        self._seen: dict[str, _Seen] | None = None
         self._failed: frozenset[str] = frozenset()
+        self._openings = Openings(self._open_one)
 
     @property
     def current(self) -> OpenLists | None:
@@ -108,23 +141,24 @@ class ListWatch:
         """
         with self._refreshing:
             infos = self._source.show()
-            seen = {str(i.name): (i.version, str(i.tier), i.confirmed) for i in infos}
+            seen = {str(i.name): _Seen(_content(i), i.confirmed) for i in infos}
             before = dict(self._generation.snapshots) if self._generation else {}
-            moved = {name for name, opened in before.items() if self._source.is_moved(opened, name)}
-            if seen == self._seen and not (self._failed or moved or force):
+            ready, broken = self._ready(before)
+            if seen == self._seen and not (self._failed or ready or broken or force):
                 return False
             if force:
                 self._seen = None
-            snapshots, failed = self._opened(infos, before, moved)
-            if failed == self._failed and seen == self._seen and snapshots == before:
+            opened = self._opened(infos, before, ready)
+            if opened.failed == self._failed and seen == self._seen and opened.snapshots == before:
                 return False  # what could not be opened still cannot
-            self._take(infos, snapshots, failed)
-            self._seen, self._failed = seen, failed
+            self._take(infos, opened)
+            self._seen, self._failed = seen, opened.failed
             return True
 
     def close(self) -> None:
         """Close everything as soon as nobody uses it."""
         with self._refreshing:
+            self._openings.close()
             with self._lock:
                 generation, self._generation = self._generation, None
                 if generation is not None:
@@ -132,55 +166,96 @@ class ListWatch:
                     self._old.append(generation)
             self._close_unused()
 
+    def _ready(self, before: Mapping[str, OpenList]) -> tuple[dict[str, OpenList], bool]:
+        """Lists that are open anew now, and whether one could not be opened.
+
+        Those whose snapshot was made anew are begun to be opened.
+        """
+        ready: dict[str, OpenList] = {}
+        broken = False
+        for name in {**before, **dict.fromkeys(self._openings)}:
+            try:
+                opened = self._openings.take(name)
+                if opened is not None:
+                    ready[name] = opened
+                elif name in before and self._source.is_moved(before[name], name):
+                    self._openings.begin(name)
+            except SafeholdError as error:
+                self._log.error("list_not_opened", code=error.code)
+                broken = True
+        return ready, broken
+
     def _opened(
-        self, infos: Sequence[ListInfo], before: Mapping[str, OpenList], moved: set[str]
-    ) -> tuple[dict[str, OpenList], frozenset[str]]:
+        self, infos: Sequence[ListInfo], before: Mapping[str, OpenList], ready: dict[str, OpenList]
+    ) -> _Opened:
         opened: dict[str, OpenList] = {}
-        failed = set()
+        failed, behind = set(), set()
         for info in infos:
             name = str(info.name)
+            fresh = ready.pop(name, None)
+            current = fresh or before.get(name)
             try:
-                opened[name] = self._one(info, before.get(name), name in moved)
+                newest = self._one(info, current, is_fresh=fresh is not None)
             except SafeholdError as error:
                 failed.add(name)
-                self._log.error("list_not_opened", code=error.code)
-                if name in before:
-                    opened[name] = before[name]
-        return opened, frozenset(failed)
+                if name not in self._failed:
+                    self._log.error("list_not_opened", code=error.code)
+                newest = None
+            if newest is None:
+                behind.add(name)
+                if self._openings.rests(name):
+                    failed.add(name)
+                newest = current
+            elif fresh is not None and newest is not fresh:
+                fresh.close()
+            if newest is not None:
+                opened[name] = newest
+        for left in ready.values():
+            left.close()  # of a list that was removed meanwhile
+        return _Opened(opened, frozenset(failed), frozenset(behind))
 
-    def _one(self, info: ListInfo, before: OpenList | None, moved: bool) -> OpenList:
-        """A list as it is now, by the cheapest way."""
+    def _one(self, info: ListInfo, current: OpenList | None, *, is_fresh: bool) -> OpenList | None:
+        """A list as it is now, by the cheapest way; None where that is still being opened."""
         name = str(info.name)
-        seen = (self._seen or {}).get(name)
-        if before is not None and not moved and self._seen is not None:
-            if name not in self._failed and seen and seen[:2] == (info.version, str(info.tier)):
-                return before
-            advanced = self._source.advance(before, name)
+        if self._generation is None or self._seen is None:
+            return self._open_one(name)
+        if current is not None:
+            known = name not in self._failed and name not in self._generation.behind
+            seen = self._seen.get(name)
+            if known and seen is not None and not is_fresh and seen.content == _content(info):
+                return current
+            advanced = self._source.advance(current, name)
             if advanced is not None:
                 return advanced
+        self._openings.begin(name)
+        return self._openings.take(name, PATIENCE)
+
+    def _open_one(self, name: str) -> OpenList:
         [opened] = self._source.open([name])
         return opened
 
-    def _take(
-        self, infos: Sequence[ListInfo], snapshots: dict[str, OpenList], failed: frozenset[str]
-    ) -> None:
+    def _take(self, infos: Sequence[ListInfo], opened: _Opened) -> None:
+        snapshots = opened.snapshots
         screening = self._screening(list(snapshots.values()))
         _prime(screening)
-        updated = {str(i.name): i.confirmed for i in infos if str(i.name) not in failed}
+        before = self._generation.lists.updated if self._generation is not None else {}
+        updated = {str(i.name): i.confirmed for i in infos if str(i.name) not in opened.behind}
+        updated |= {n: at for n, at in before.items() if n in opened.behind - opened.failed}
         versions = {name: _version(snapshot) for name, snapshot in snapshots.items()}
-        fresh = _Generation(OpenLists(screening, versions, updated, len(infos)), snapshots)
+        lists = OpenLists(screening, versions, updated, len(infos))
+        fresh = _Generation(lists, snapshots, opened.behind)
         with self._lock:
             old, self._generation = self._generation, fresh
             if old is not None:
                 kept = {id(snapshot) for snapshot in snapshots.values()}
                 old.leaving = [s for s in old.snapshots.values() if id(s) not in kept]
                 self._old.append(old)
-        self._log.info("lists_opened", lists=len(snapshots), failed=len(failed))
+        self._log.info("lists_opened", lists=len(snapshots), failed=len(opened.failed))
         self._close_unused()
         # Only now: two versions of a long list in memory at once would be twice as much.
-        for name, opened in snapshots.items():
-            if old is None or opened is not old.snapshots.get(name):
-                opened.preload()
+        for name, one in snapshots.items():
+            if old is None or one is not old.snapshots.get(name):
+                one.preload()
 
     def _close_unused(self) -> None:
         # Sets are closed in order: a younger one may use what an older one leaves to it.

@@ -5,13 +5,16 @@ They raise subclasses of `SafeholdError`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from safehold.classifiers.model import ClassifierItem, Score
 from safehold.errors import SafeholdError
+from safehold.ids import ServiceId
 from safehold.intake.model import Answer, Submission
 from safehold.lists.model import ListInfo
+from safehold.lists.trust.model import Suppressed
+from safehold.remote.model import Answered, RemoteItem
 
 if TYPE_CHECKING:
     from safehold.matching.interface import OpenList
@@ -41,7 +44,7 @@ class ListSource(Protocol):
         ...
 
     def advance(self, opened: OpenList, name: str) -> OpenList | None:
-        """An open list at its present version.
+        """An open list at its present version, over the same snapshot.
 
         Gives the list itself where nothing changed, None where it must be opened anew.
         """
@@ -52,6 +55,31 @@ class ListSource(Protocol):
         ...
 
 
+class Keeping(Protocol):
+    """Keeps digests of what is allowed. `safehold.retro.keeping.Keeper` is one."""
+
+    def keep(self, submission: Submission, receipt: str, days: float) -> None:
+        """Keep those of one item for so many days. Does not block."""
+        ...
+
+    @property
+    def lost(self) -> int:
+        """Allowed items of which nothing was kept, though it should."""
+        ...
+
+
+class Suppressing(Protocol):
+    """Knows what is suppressed. `safehold.lists.trust.view.SuppressionView` is one."""
+
+    def of(self, service: ServiceId, sha256: bytes) -> Suppressed:
+        """What is suppressed of some bytes of a service. Does not block."""
+        ...
+
+    def refresh(self) -> bool:
+        """Read what changed; whether anything did."""
+        ...
+
+
 class Classifying(Protocol):
     """Asks classifiers. `safehold.classifiers.run.Classifiers` is one."""
 
@@ -59,4 +87,16 @@ class Classifying(Protocol):
         self, item: ClassifierItem, names: frozenset[str] | None = None
     ) -> tuple[Score, ...]:
         """The scores of an item. Does not block."""
+        ...
+
+
+class RemoteMatching(Protocol):
+    """Asks remote matchers. `safehold.engine.remote.LazyMatchers` is one."""
+
+    async def ask(self, item: RemoteItem, names: Collection[str]) -> tuple[Answered, ...]:
+        """What the matchers say of an item. Does not block."""
+        ...
+
+    async def close(self) -> None:
+        """Close connections; nothing is asked any more."""
         ...

@@ -30,10 +30,13 @@ class Background:
         joined.examiner.start()
         joined.judge.start()
         await asyncio.to_thread(joined.lists.refresh)
+        await self._steps.once("suppressions", self._suppressions)
         await asyncio.to_thread(_prime)
         await joined.health.check()
         steps = self._steps
-        steps.every("lists", self._parts.server.list_refresh_seconds, self._refresh)
+        refresh_seconds = self._parts.server.list_refresh_seconds
+        steps.every("lists", refresh_seconds, self._refresh)
+        steps.every("suppressions", refresh_seconds, self._suppressions)
         steps.every("checks", CHECK_SECONDS, joined.health.check)
         steps.every("upstream", UPSTREAM_SECONDS, joined.health.look_up, at_once=True)
 
@@ -54,6 +57,10 @@ class Background:
 
     async def _refresh(self) -> None:
         await asyncio.to_thread(self._joined.lists.refresh)
+
+    async def _suppressions(self) -> None:
+        if (suppressing := self._parts.suppressing) is not None:
+            await asyncio.to_thread(suppressing.refresh)
 
 
 def _prime() -> None:

@@ -13,6 +13,7 @@ from safehold.config.gates import GateOptions
 from safehold.engine.checks import home_checks
 from safehold.engine.classifying import LazyClassifiers
 from safehold.engine.judging import Rulebook
+from safehold.engine.remote import lazy_matchers
 from safehold.gate.interface import Adapter
 from safehold.gate.model import Api, GateSetupError
 from safehold.gate.parts import GateParts
@@ -25,6 +26,7 @@ from safehold.policy.surfaces import SurfaceOptions
 from safehold.runtime.log import Log, json_log
 from safehold.runtime.networks import Network, parse_networks
 from safehold.runtime.service import ServiceRuntime
+from safehold.runtime.trust import make_suppression_view
 
 _HEADER = re.compile(r"[A-Za-z0-9-]{0,64}")
 
@@ -97,6 +99,9 @@ def gate_parts(
         write_threads=settings.intake.write_threads,
         classifiers=classifiers,
         asking=asking,
+        matchers=lazy_matchers(settings, runtime.clock),
+        keeping=runtime.keeper if runtime.surfaces.keep_digests else None,
+        suppressing=make_suppression_view(runtime),
         checks=home_checks(runtime),
     )
 

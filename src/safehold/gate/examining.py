@@ -11,7 +11,7 @@ import asyncio
 import datetime as dt
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from weakref import WeakValueDictionary
 
@@ -28,6 +28,7 @@ from safehold.gate.ports import Passed
 from safehold.ids import ServiceId
 from safehold.intake.finding import finding_of
 from safehold.intake.model import Context, Submission
+from safehold.lists.trust.model import Suppressed
 from safehold.media.sniff import PICTURE_FORMATS
 from safehold.policy.model import Verdict
 from safehold.provenance.model import Place
@@ -68,6 +69,7 @@ class ExaminingParts:
         service: to which service cases belong.
         clock, figures, log: the present moment; what is counted; where it is told.
         at_once: pictures of one account that are looked at at once; further ones wait.
+        suppressed: what is suppressed of bytes, from their SHA-256; None for nothing.
     """
 
     engine: Engine
@@ -79,6 +81,7 @@ class ExaminingParts:
     figures: Figures
     log: Log
     at_once: int = 64
+    suppressed: Callable[[bytes], Suppressed] | None = None
 
 
 class Pictures:
@@ -142,7 +145,7 @@ class Pictures:
             def submit(screened: Screened, lists: Mapping[str, int]) -> Submission:
                 return self._submission(screened, lists, context, (received, body))
 
-            task = parts.engine.take(Item(parts.rulebook, submit, body))
+            task = parts.engine.take(Item(parts.rulebook, submit, body, None, parts.suppressed))
         except BaseException:
             body.close()
             raise

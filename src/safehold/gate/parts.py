@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,7 +18,14 @@ from safehold.engine.examiner import Examiner, ExaminerParts
 from safehold.engine.figures import Figures
 from safehold.engine.judging import Judge, Rulebook
 from safehold.engine.lists import ListWatch
-from safehold.engine.ports import Classifying, ListSource, Triage
+from safehold.engine.ports import (
+    Classifying,
+    Keeping,
+    ListSource,
+    RemoteMatching,
+    Suppressing,
+    Triage,
+)
 from safehold.engine.spool import Spool
 from safehold.gate.checking import DeskParts, Memories
 from safehold.gate.examining import ExaminingParts, Pictures
@@ -57,8 +65,10 @@ class GateParts:
         rules, moderating, repeats, book: see the ports.
         recorder: records what is found.
         names: keyed names.
-        lists, screening, pool, request, write_threads, classifiers, asking: see
+        lists, screening, pool, request, write_threads, classifiers, asking, matchers: see
             `safehold.server.ports.ServerParts`.
+        keeping: keeps digests of what is allowed, where the surface says so.
+        suppressing: knows the matches that are suppressed.
         checks: what must be true for readiness, by code.
         clock, ids, log: the present moment, new ids, where to log.
     """
@@ -87,6 +97,9 @@ class GateParts:
     write_threads: int = 8
     classifiers: tuple[ClassifierOptions, ...] = ()
     asking: Classifying | None = None
+    matchers: RemoteMatching | None = None
+    keeping: Keeping | None = None
+    suppressing: Suppressing | None = None
     checks: Mapping[str, Callable[[], bool]] = field(default_factory=dict)
 
 
@@ -110,6 +123,8 @@ class Joined:
                 parts.write_threads,
                 parts.classifiers,
                 parts.asking,
+                parts.matchers,
+                parts.keeping,
             )
         )
         # However small its share, an account may have one call and one answer.
@@ -143,6 +158,9 @@ class Joined:
                 self.figures.engine,
                 parts.log,
                 max(1, int(parts.server.max_waiting * share)),
+                functools.partial(parts.suppressing.of, parts.service)
+                if parts.suppressing is not None
+                else None,
             )
         )
         self.memories = Memories()

@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 PDQ_BYTES = 32
 PDQ_BITS = 256
+UNKNOWN_DISTANCE = PDQ_BITS + 1
+"""Stands for the distance of a likeness that a remote matcher does not tell: beyond all others."""
 
 
 class SignalType(enum.StrEnum):
@@ -20,6 +22,12 @@ class SignalType(enum.StrEnum):
     SHA1 = "sha1"
     SHA256 = "sha256"
     PDQ = "pdq"
+
+
+class RemoteSignal(enum.StrEnum):
+    """A kind of digest that no list here has, by which remote matchers compare."""
+
+    PHOTODNA = "photodna"
 
 
 EXACT_LENGTHS: dict[SignalType, int] = {

@@ -100,6 +100,19 @@ class Idempotency:
 
 
 @dataclass(frozen=True, slots=True)
+class Earlier:
+    """What an item was answered before; such an item is recorded once, however often it comes.
+
+    Attributes:
+        receipt: what the caller got for it.
+        content: keyed name of its bytes within the service, which the receipt holds.
+    """
+
+    receipt: str
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Submission:
     """An item that was checked, to be answered and where need be recorded.
 
@@ -113,10 +126,13 @@ class Submission:
         screened: what was found, and policy's decision.
         lists: names and versions of the lists that were matched.
         scores: what classifiers said, as JSON.
+        matchers: how asking remote matchers went, as JSON: `name` and `code`.
         descriptor: a file that has the bytes, read by position; None for digests alone. It must
             stay open until the answer is there.
         canary: whether this is a canary.
         idempotency: under which key the answer is remembered, or None.
+        earlier: the answer that the same item got before it was looked at again; None for an
+            item that just came.
     """
 
     service_id: ServiceId
@@ -128,9 +144,11 @@ class Submission:
     screened: Screened = field(repr=False)
     lists: Mapping[str, int]
     scores: tuple[Mapping[str, Any], ...] = ()
+    matchers: tuple[Mapping[str, Any], ...] = ()
     descriptor: int | None = None
     canary: bool = False
     idempotency: Idempotency | None = None
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,11 @@ from __future__ import annotations
 import datetime as dt
 
 from safehold.cases import urgency
-from safehold.cases.model import Attention, Case, CaseState, Queue
+from safehold.cases.model import Attention, Case, CaseDigests, CaseState, Evidence, Queue
+from safehold.cases.records import Transaction
 from safehold.cases.workflow import Deadlines, Finding
+from safehold.hashing.keyed import DigestKey
+from safehold.hashing.model import SignalType
 from safehold.intake.locker import Locked
 from safehold.intake.model import IntakeOptions, Submission
 from safehold.screening import Examination
@@ -61,3 +64,19 @@ def deadlines_of(at: dt.datetime, options: IntakeOptions) -> Deadlines:
         at + dt.timedelta(hours=options.bytes_wanted_hours),
         at + dt.timedelta(days=options.fault_days),
     )
+
+
+def keep_evidence(
+    transaction: Transaction, evidence: Evidence, submission: Submission, key: DigestKey | None
+) -> None:
+    """Write an item's evidence, and with a key its exact digests as lists keep them."""
+    transaction.cases.add_evidence(evidence)
+    exact = submission.screened.examination.exact
+    if key is None or exact is None or not exact.size:
+        return
+    digests = CaseDigests(
+        md5=key.keyed(SignalType.MD5, exact.md5),
+        sha1=key.keyed(SignalType.SHA1, exact.sha1),
+        sha256=key.keyed(SignalType.SHA256, exact.sha256),
+    )
+    transaction.cases.add_digests(evidence.case_id, digests)

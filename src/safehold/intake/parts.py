@@ -11,8 +11,9 @@ from safehold.cases.notify import ReceiptMessages
 from safehold.cases.receipt import Receipt, ReceiptSealer
 from safehold.cases.records import Records
 from safehold.clock import Clock
+from safehold.hashing.keyed import DigestKey
 from safehold.ids import IdMaker, ServiceId
-from safehold.intake.model import IntakeOptions
+from safehold.intake.model import IntakeOptions, Submission
 from safehold.outbox.model import Alarm, Message
 from safehold.vault.vault import Vault
 
@@ -37,6 +38,8 @@ class IntakeParts:
         room: free bytes in the vault, None where it does not say.
         software: version that decisions name.
         options: bounds.
+        list_key: the key of lists, where keyed digests of what is kept may come to be an entry of
+            a list of the house; None where they may not.
     """
 
     records: Records
@@ -52,6 +55,19 @@ class IntakeParts:
     room: Callable[[], int | None]
     software: str
     options: IntakeOptions
+    list_key: DigestKey | None = None
+
+    def content(self, submission: Submission) -> bytes:
+        """The keyed name of an item's bytes within its service."""
+        if submission.earlier is not None:
+            return submission.earlier.content
+        return self.names.content(submission.service_id, submission.sha256)
+
+    def receipt(self, submission: Submission) -> str:
+        """The receipt of an item: a new one, or that which it got earlier."""
+        if submission.earlier is not None:
+            return submission.earlier.receipt
+        return self.new_receipt(submission.service_id, self.content(submission))
 
     def new_receipt(self, service: ServiceId, content: bytes) -> str:
         """A receipt of now for some bytes."""

@@ -27,12 +27,15 @@ from safehold.cases.model import (
 )
 from safehold.cases.notify import tell_change
 from safehold.cases.records import Transaction
+from safehold.cases.suppressing import end_suppressions
 from safehold.cases.workflow import present_verdict
 from safehold.errors import SafeholdError
 from safehold.ids import DecisionId, OccurrenceId
 from safehold.intake.finding import finding_of, match_json, must_record
+from safehold.intake.hits import hits_of
 from safehold.intake.likeness import is_let_go
 from safehold.intake.locker import Locked, Locker
+from safehold.intake.looking_back import is_recorded, tell_match
 from safehold.intake.model import (
     Answer,
     BusyError,
@@ -40,7 +43,7 @@ from safehold.intake.model import (
     IdempotencyMismatchError,
     Submission,
 )
-from safehold.intake.opening import deadlines_of, new_case
+from safehold.intake.opening import deadlines_of, keep_evidence, new_case
 from safehold.intake.origin import told_reading
 from safehold.intake.parts import IntakeParts
 from safehold.outbox.model import Alarm, AlarmCode
@@ -77,8 +80,7 @@ class Recorder:
         Raises:
             SafeholdError: the records cannot be read.
         """
-        names = self._parts.names
-        contents = [(s.service_id, names.content(s.service_id, s.sha256)) for s in submissions]
+        contents = [(s.service_id, self._parts.content(s)) for s in submissions]
         with self._parts.records.read() as transaction:
             found = transaction.cases.find_contents(contents)
             remembered = [
@@ -103,7 +105,7 @@ class Recorder:
             elif submission.idempotency or recorded:
                 answers.append(None)
             else:
-                answers.append(self._allow(submission, place[1]))
+                answers.append(Answer(Verdict.ALLOW, self._parts.receipt(submission)))
         return answers
 
     def record(self, submission: Submission) -> Answer:
@@ -133,14 +135,15 @@ class Recorder:
 
     def _lock(self, submission: Submission) -> Locked | None:
         """Write to the vault what the record will need, as far as can be told now."""
-        content = self._parts.names.content(submission.service_id, submission.sha256)
+        content = self._parts.content(submission)
         finding = finding_of(submission)
         with self._parts.records.read() as transaction:
             case = transaction.cases.find_content(submission.service_id, content)
             has_bytes = case is not None and bool(transaction.cases.evidence(case.case_id))
             resolved = case is not None and self._resolved(transaction, case, submission)
             let_go = is_let_go(transaction, case, submission)
-        if not must_record(case, finding) or resolved or let_go:
+            there = is_recorded(transaction, case, submission)
+        if not must_record(case, finding) or resolved or let_go or there:
             return None
         if case is None and finding.queue is Queue.FAULTS:
             self._check_fault_space()
@@ -173,7 +176,7 @@ class Recorder:
     ) -> Answer:
         """One item's record. Called in a transaction, perhaps more than once."""
         service = submission.service_id
-        content = self._parts.names.content(service, submission.sha256)
+        content = self._parts.content(submission)
         if locked is not None:
             transaction.audit.lock()  # before any case
         known = None
@@ -189,10 +192,12 @@ class Recorder:
                 return answer
         case = transaction.cases.find_content(service, content, lock=True)
         let_go = is_let_go(transaction, case, submission)
-        if let_go or not must_record(case, finding_of(submission)):
+        there = is_recorded(transaction, case, submission)
+        if let_go or there or not must_record(case, finding_of(submission)):
             if locked is not None:
                 raise _RacedError
-            answer = self._allow(submission, content)
+            verdict = present_verdict(case) if there else Verdict.ALLOW
+            answer = Answer(verdict, self._parts.receipt(submission))
         else:
             answer = self._record(transaction, submission, case, locked)
         if submission.idempotency is not None and known is None:
@@ -219,8 +224,8 @@ class Recorder:
     ) -> Answer:
         now = self._parts.clock.now()
         finding = finding_of(submission)
-        content = self._parts.names.content(submission.service_id, submission.sha256)
-        receipt = self._parts.new_receipt(submission.service_id, content)
+        content = self._parts.content(submission)
+        receipt = self._parts.receipt(submission)
         if case is not None and (resolved := self._resolved(transaction, case, submission)):
             if locked is not None:
                 raise _RacedError
@@ -252,6 +257,7 @@ class Recorder:
             reopened = case.state in (CaseState.CLEARED, CaseState.EXPIRED)
             if reopened:  # what is in doubt lets nothing else go
                 transaction.reviews.end_likeness(case.case_id, now)
+                end_suppressions(transaction, case, now, _POLICY)
             event = self._event("case.reopened" if reopened else "case.joined", submission, after)
             tell_change(transaction, case, after, now, self._parts.receipt_messages)
         occurrence = Occurrence(
@@ -266,13 +272,14 @@ class Recorder:
             sealed_context=locked.sealed_context,
         )
         transaction.cases.add_occurrence(occurrence)
-        named = {"occurrence": occurrence.occurrence_id}
-        events = [replace(event, data={**event.data, **named})]
+        transaction.hits.add(hits_of(submission, after, occurrence))
+        events = [replace(event, data={**event.data, "occurrence": occurrence.occurrence_id})]
         if locked.evidence is not None:
-            transaction.cases.add_evidence(locked.evidence)
+            keep_evidence(transaction, locked.evidence, submission, self._parts.list_key)
             stored = {"evidence": locked.evidence.evidence_id}
             events.append(replace(self._event("evidence.stored", submission, after), data=stored))
         verdict = self._decide(transaction, submission, after, occurrence)
+        tell_match(transaction, submission, after, self._parts)
         transaction.audit.append(events)
         if Reason.DIGEST_CONFLICT in finding.reasons and not after.canary:
             alarm = Alarm(AlarmCode.COLLISION, now, after.case_id)
@@ -315,6 +322,8 @@ class Recorder:
             "matches_omitted": max(0, len(matches) - kept),
             "lists": dict(submission.lists),
             "scores": [dict(score) for score in submission.scores],
+            **({"matchers": list(submission.matchers)} if submission.matchers else {}),
+            **({"suppressed": n} if (n := submission.screened.suppressed) else {}),
             "software": self._parts.software,
             **told_reading(submission.screened.examination.reading),
         }
@@ -372,9 +381,6 @@ class Recorder:
             return False
         found = finding.verdict is not Verdict.ALLOW and not workflow.is_cleared(case, finding)
         return found or present_verdict(case) is not Verdict.ALLOW
-
-    def _allow(self, submission: Submission, content: bytes) -> Answer:
-        return Answer(Verdict.ALLOW, self._parts.new_receipt(submission.service_id, content))
 
 
 def _replay(submission: Submission, known: RememberedAnswer) -> Answer | SafeholdError:

@@ -10,6 +10,7 @@ from safehold.audit.model import EventDraft
 from safehold.cases import urgency, workflow
 from safehold.cases.model import Attention, Case, CaseState, Queue, Statement, StatementKind
 from safehold.cases.records import Transaction
+from safehold.cases.suppressing import end_suppressions
 from safehold.cases.workflow import present_verdict
 from safehold.ids import ServiceId, StatementId
 from safehold.intake.locker import Locked, Locker
@@ -161,6 +162,7 @@ class Statements:
             transaction.cases.update(after)
             if case.state is CaseState.CLEARED:  # what is in doubt lets nothing else go
                 transaction.reviews.end_likeness(case.case_id, now)
+                end_suppressions(transaction, case, now, "service")
         statement_id = StatementId(self._parts.ids())
         transaction.cases.add_statement(
             Statement(

@@ -81,7 +81,7 @@ class RowChecker:
         )
         plain_pdq = _pdq(pdq) if pdq else None
         given_quality = _quality(quality) if quality else None
-        unfit = self._unfit(plain_pdq, given_quality)
+        unfit = unfit_pdq(plain_pdq, given_quality, self._quality_floor)
         if unfit is not None:
             plain_pdq = None
         digests = (keyed_md5, keyed_sha1, keyed_sha256, plain_pdq)
@@ -103,15 +103,6 @@ class RowChecker:
             None if plain_pdq is None else given_quality,
         )
 
-    def _unfit(self, pdq: bytes | None, quality: int | None) -> RowFault | None:
-        """Why a PDQ hash is not taken."""
-        if pdq is None:
-            return None
-        if not FEWEST_BITS <= int.from_bytes(pdq, "big").bit_count() <= MOST_BITS:
-            return RowFault.PDQ_DEGENERATE
-        low = quality is not None and quality < self._quality_floor
-        return RowFault.PDQ_LOW_QUALITY if low else None
-
     def _exact(self, signal: SignalType, text: str, length: int, fault: RowFault) -> bytes | None:
         text = text.strip()
         if not text:
@@ -120,6 +111,16 @@ class RowChecker:
         if digest in _EMPTY_FILE:
             raise BadRowError(RowFault.EMPTY_FILE)
         return self._key.keyed(signal, digest)
+
+
+def unfit_pdq(pdq: bytes | None, quality: int | None, floor: int) -> RowFault | None:
+    """Why a PDQ hash is not taken into a list; None where it is, or where there is none."""
+    if pdq is None:
+        return None
+    if not FEWEST_BITS <= int.from_bytes(pdq, "big").bit_count() <= MOST_BITS:
+        return RowFault.PDQ_DEGENERATE
+    low = quality is not None and quality < floor
+    return RowFault.PDQ_LOW_QUALITY if low else None
 
 
 def derived_id(key: DigestKey, digests: tuple[bytes | None, ...]) -> EntryId:

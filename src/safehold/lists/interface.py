@@ -26,7 +26,8 @@ Rules that every store obeys (the conformance suite in `tests/storage` proves th
    changes nothing and raises `ListShrankError`.
 8. **A step of a synchronisation** (`ImportPlan.sync`) is written in the same transaction as the
    rows, and only if the state has still the number that the step started from; else nothing is
-   written and `SyncOvertakenError` is raised: another process did this step.
+   written and `SyncOvertakenError` is raised: another process did this step. Removing the list is
+   such a step too: what fills it begins at the very beginning afterwards.
 9. **What changed** since a version can be read (`changes`), as long as it is not too much.
 """
 
@@ -216,9 +217,16 @@ class ListStore(Protocol):
         ...
 
     def set_state(
-        self, name: ListName, entry_ids: Sequence[EntryId], state: EntryState, at: dt.datetime
+        self,
+        name: ListName,
+        entry_ids: Sequence[EntryId],
+        state: EntryState,
+        at: dt.datetime,
+        only: EntryState | None = None,
     ) -> int:
         """Change the state of entries; how many changed. Ids that are not there are ignored.
+
+        With `only`, those that are in another state are ignored too.
 
         Raises:
             UnknownListError: there is no such list.

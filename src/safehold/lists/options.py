@@ -12,6 +12,9 @@ class ListOptions:
     Attributes:
         threshold: largest distance in bits of a PDQ match with this list, at most
             `matching.threshold`; -1 for that. Where a surface has one too, the smaller counts.
+        flood_items: different items that one entry may match by likeness within `flood.hours`
+            before it is set aside; -1 for `flood.items`, 0 for any number.
     """
 
     threshold: int = -1
+    flood_items: int = -1

@@ -31,6 +31,7 @@ from safehold.lists.importing import (
 )
 from safehold.lists.interface import ListChanges, ListStore
 from safehold.lists.model import EntryState, ListInfo, SnapshotMissingError, Tier, list_name
+from safehold.matching.errors import SnapshotReadError
 
 if TYPE_CHECKING:
     from safehold.matching.interface import OpenList, SnapshotEntry
@@ -183,17 +184,17 @@ class ListService:
     def advance(self, opened: OpenList, name: str) -> OpenList | None:
         """An open list at its present version, over the same snapshot.
 
-        Gives the list itself where nothing changed, and None where it must be opened anew: its
-        snapshot was made anew since, or too much has changed. Both are to be closed.
+        Gives the list itself where nothing changed, and None where it must be opened anew, since
+        too much has changed or it is not known what. Both are to be closed.
 
         Raises:
             UnknownListError: there is none of that name.
             SnapshotClosedError: it was closed.
         """
         checked = list_name(name)
-        if self.is_moved(opened, checked):
-            return None
         base, delta, (version, updated) = layers_of(opened)
+        if base.is_damaged:
+            return None
         changes = self._store.changes(checked, version, self._growth.max_changes, updated)
         if changes is None:
             return None
@@ -222,9 +223,18 @@ class ListService:
         return ChangedList(active, metadata_of(changes.info, self._clock.now()), self._key)
 
     def is_moved(self, opened: OpenList, name: str) -> bool:
-        """Whether the snapshot of an open list was made anew since it was opened."""
+        """Whether the snapshot of an open list was made anew since it was opened, or has to be.
+
+        Raises:
+            SnapshotReadError: the folder cannot be read.
+        """
         base, _, _ = layers_of(opened)
-        pointer = self._pointer(list_name(name))
+        if base.is_damaged:
+            return True
+        try:
+            pointer = self._pointer(list_name(name))
+        except OSError as error:
+            raise SnapshotReadError from error
         return pointer is not None and (pointer.version, pointer.updated) != version_of(base)
 
     def compact(self, name: str) -> bool:
@@ -241,15 +251,24 @@ class ListService:
         pointer = self._pointer(info.name)
         if pointer == Pointer.to(info) or not self._is_due(info, pointer):
             return False
-        self._builder.build(info.name)
-        if pointer is not None:
-            self._store.forget_changes(info.name, pointer.version)
+        self._rebuild(info, pointer)
         return True
 
     def _build_if_due(self, info: ListInfo, progress: BuildProgress | None = None) -> None:
         """Build a snapshot, but not for a few changes of a long list."""
-        if info.active <= SMALL_LIST or self._is_due(info, self._pointer(info.name)):
+        pointer = self._pointer(info.name)
+        if self._is_due(info, pointer):
+            self._rebuild(info, pointer, progress)
+        elif info.active <= SMALL_LIST:
             self._builder.build(info.name, progress=progress)
+
+    def _rebuild(
+        self, info: ListInfo, pointer: Pointer | None, progress: BuildProgress | None = None
+    ) -> None:
+        """Build a snapshot in place of the current one, and forget what only older ones need."""
+        self._builder.build(info.name, progress=progress)
+        if pointer is not None:
+            self._store.forget_changes(info.name, pointer.version)
 
     def _is_due(self, info: ListInfo, pointer: Pointer | None) -> bool:
         changes = self._since(info, pointer)
@@ -296,8 +315,9 @@ class ListService:
         from safehold.matching.errors import SnapshotError
         from safehold.matching.layered import Delta
 
-        changes = self._since(info, self._pointer(info.name))
-        if changes is None:
+        pointer = self._pointer(info.name)
+        changes = self._since(info, pointer)
+        if pointer is None or changes is None:
             return None
         try:
             base = self._checked(info.name)
@@ -305,7 +325,7 @@ class ListService:
             return None
         try:
             version, updated = version_of(base)
-            if version != changes.since:
+            if (version, updated) != (pointer.version, pointer.updated):
                 # Another process has made a snapshot meanwhile.
                 most = self._growth.max_changes
                 newer = self._store.changes(info.name, version, most, updated)

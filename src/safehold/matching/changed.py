@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -30,14 +29,15 @@ class Changes:
         entries: in the order of their numbers.
         index: their PDQ hashes.
         pdq_entries, pdq_qualities: of each row of the index.
-        exact: for each signal type the numbers by keyed digest.
+        exact: for each signal type the numbers by keyed digest; a number by itself where only
+            one entry has it, as nearly always.
     """
 
     entries: tuple[SnapshotEntry, ...]
     index: PdqIndex
     pdq_entries: NDArray[np.int64]
     pdq_qualities: NDArray[np.uint8]
-    exact: Mapping[SignalType, Mapping[bytes, NDArray[np.int64]]]
+    exact: Mapping[SignalType, Mapping[bytes, int | list[int]]]
 
     @classmethod
     def of(cls, active: Iterable[SnapshotEntry], options: SearchOptions | None) -> Changes:
@@ -57,16 +57,24 @@ class Changes:
             {signal: _places(entries, signal) for signal in layout.EXACT_SIGNALS},
         )
 
+    def equal(self, signal: SignalType, digest: bytes) -> NDArray[np.int64]:
+        """The numbers of all entries that have a keyed digest."""
+        known = self.exact[signal].get(digest)
+        return _NONE if known is None else np.array(known, np.int64).reshape(-1)
 
-def _places(
-    entries: tuple[SnapshotEntry, ...], signal: SignalType
-) -> dict[bytes, NDArray[np.int64]]:
-    found: dict[bytes, list[int]] = defaultdict(list)
+
+def _places(entries: tuple[SnapshotEntry, ...], signal: SignalType) -> dict[bytes, int | list[int]]:
+    found: dict[bytes, int | list[int]] = {}
     for place, entry in enumerate(entries):
         digest = getattr(entry, signal.value)
-        if digest is not None:
-            found[digest].append(place)
-    return {digest: np.array(places, np.int64) for digest, places in found.items()}
+        if digest is None:
+            continue
+        known = found.setdefault(digest, place)
+        if isinstance(known, list):
+            known.append(place)
+        elif known != place:
+            found[digest] = [known, place]
+    return found
 
 
 def signals_of(entry: SnapshotEntry) -> frozenset[SignalType]:
@@ -140,8 +148,7 @@ class ChangedList:
 
     def exact(self, signal: SignalType, keyed: list[bytes]) -> list[NDArray[np.int64]]:
         """For each keyed digest the numbers of all entries that have it."""
-        known = self._changes.exact[signal]
-        return [known.get(digest, _NONE) for digest in keyed]
+        return [self._changes.equal(signal, digest) for digest in keyed]
 
     def signals_of(self, number: int) -> frozenset[SignalType]:
         """Which digests an entry has."""

@@ -141,14 +141,11 @@ class LayeredList:
 
     def exact(self, signal: SignalType, keyed: list[bytes]) -> list[NDArray[np.int64]]:
         """For each keyed digest the numbers of all entries that have it."""
-        known = self._changes.exact[signal]
         found = []
         for digest, numbers in zip(keyed, self.base.exact(signal, keyed), strict=True):
-            own = known.get(digest)
+            own = self._changes.equal(signal, digest)
             left = numbers[~is_in(self._gone, numbers)] if len(numbers) else numbers
-            if own is not None:
-                left = np.concatenate([left, own + self.base.entry_count])
-            found.append(left)
+            found.append(np.concatenate([left, own + self.base.entry_count]) if len(own) else left)
         return found
 
     def signals_of(self, number: int) -> frozenset[SignalType]:

@@ -124,6 +124,17 @@ class MappedFile:
                 except OSError:
                     return
 
+    def release(self, offset: int, length: int) -> None:
+        """Take a range out of this process's page table; it is read again where it is needed.
+
+        The kernel enters sixteen pages for each that is touched, so that a few thousand places
+        at random fill the memory of a process with a whole section.
+        """
+        first = offset - offset % mmap.PAGESIZE
+        with self._lock:
+            if self._users:
+                self.mapped.madvise(mmap.MADV_DONTNEED, first, offset + length - first)
+
     def close(self) -> None:
         """Close the descriptor when no check uses it, and the map when no array does."""
         self._release()

@@ -31,6 +31,7 @@ from safehold.hashing.model import (
     PDQ_BYTES,
     ExactDigests,
     Orientation,
+    RemoteSignal,
     SignalType,
     VariantDigests,
 )
@@ -85,10 +86,11 @@ class Match:
     """An entry that an item matches by one signal type.
 
     Attributes:
-        list_name, tier: the list.
+        list_name, tier: the list; `remote.` and a name for a remote matcher.
         entry_id, classification: the entry.
         signal: by which digest.
-        distance: in bits; 0 for exact digests.
+        distance: in bits; 0 for exact digests, `UNKNOWN_DISTANCE` where a remote matcher does not
+            say.
         variant: which variant matched; empty for exact digests.
         orientation: how it was turned; None for exact digests.
         conflict: whether digests of the entry contradict one another about this item.
@@ -99,7 +101,7 @@ class Match:
     tier: str
     entry_id: EntryId
     classification: str
-    signal: SignalType
+    signal: SignalType | RemoteSignal
     distance: int
     variant: str
     orientation: Orientation | None
@@ -296,7 +298,7 @@ class Matcher:
         return distance is not None and distance > self._options.contradiction_distance
 
 
-_SIGNAL_ORDER = {signal: place for place, signal in enumerate(SignalType)}
+_SIGNAL_ORDER: Mapping[str, int] = {signal: place for place, signal in enumerate(SignalType)}
 
 
 def _sufficient(qualities: NDArray[np.uint8], floor: int) -> NDArray[np.bool_]:

@@ -14,6 +14,7 @@ the process with SIGBUS; the folder belongs to this user alone for that reason t
 from __future__ import annotations
 
 import enum
+import itertools
 import threading
 from bisect import bisect_left
 from collections.abc import Sequence
@@ -41,6 +42,12 @@ from safehold.matching.snapshot_body import Body
 _SEARCHED = ("_keys", "pdq_hashes", "band_offsets", "band_rows", "band_signatures")
 """Sections that every search reads."""
 
+_NAMED = ("entry_id_ends", "entry_ids", "entry_classes", "entry_pdq_rows", "pdq_entries")
+"""Sections that are read where matches are told: seldom, and all over them."""
+
+_NAMED_AT_ONCE = 512
+"""Matches that are told until the pages of these sections are given back."""
+
 
 class BodyState(enum.StrEnum):
     """What is known of the body of a snapshot."""
@@ -66,6 +73,7 @@ class Snapshot:
         self._closed = threading.Event()
         self._users = 1
         self._preloaded = False
+        self._named = itertools.count(1)
         self._body: Body | None = Body.of(file, header, options)
         self._pdq = _GuardedIndex(self)
 
@@ -169,6 +177,11 @@ class Snapshot:
         return self._state
 
     @property
+    def is_damaged(self) -> bool:
+        """Whether the body was found to be damaged: nothing is found in it any more."""
+        return self._state is BodyState.DAMAGED
+
+    @property
     def pdq(self) -> _GuardedIndex:
         """The index of PDQ hashes; its rows are mapped by `pdq_entry_numbers`."""
         self._open_body()
@@ -217,6 +230,8 @@ class Snapshot:
     def entry_id(self, number: int) -> str:
         """The id of an entry within its list."""
         body = self._open_body()
+        if next(self._named) % _NAMED_AT_ONCE == 0:
+            self._release_names()
         start = int(body.id_ends[number - 1]) if number else 0
         end = int(body.id_ends[number])
         if not start < end <= min(len(body.ids), start + layout.MAX_ENTRY_ID_BYTES):
@@ -245,7 +260,15 @@ class Snapshot:
             low = bisect_left(places, wanted, low, key=id_of)
             if low < self.entry_count and id_of(low) == wanted:
                 found[entry_id] = low
+        if entry_ids:
+            self._release_names()
         return found
+
+    def _release_names(self) -> None:
+        """Keep no pages of these: read here and there, they would be all of them in the end."""
+        for section in self._header.sections:
+            if section.name in _NAMED:
+                self._file.release(section.offset, section.length)
 
     def classification(self, number: int) -> str:
         """The classification of an entry; empty when unknown."""

@@ -139,6 +139,19 @@ TEXTS: Mapping[AlarmCode, tuple[str, str]] = {
         "An exchange names far fewer entries than before, and nothing was withdrawn.",
         "Ask the source whether it is meant; then raise its 'max_withdrawn_share' for one sync.",
     ),
+    AlarmCode.RETRO_FLOODED: (
+        "Entries that came to a list are near to very many kept digests; they held nothing.",
+        "Look at what came to the list: such entries stand for no picture. Tell the source.",
+    ),
+    AlarmCode.OPINION_DEAD: (
+        "What people decided about entries of a list could not be told to its exchange.",
+        "'safehold list opinions --state dead' tells the codes; '--retry ID' sends one again.",
+    ),
+    AlarmCode.LIST_FLOODED: (
+        "An entry of a list matched very many different items, and was set aside.",
+        "'safehold list quarantined' names it. Its cases stay held: look at some, and tell the "
+        "source; 'safehold list release' lets it match again.",
+    ),
     AlarmCode.SYNC_LOST: (
         "A part of what an exchange says could not be read and was passed over.",
         "Tell the source. Then 'safehold list sync --full' asks for everything anew.",

@@ -119,6 +119,12 @@ class AlarmCode(enum.StrEnum):
     """An exchange could not be asked well for longer than it should."""
     SYNC_SHRANK = "sync_shrank"
     """A source names far fewer entries than before; nothing was withdrawn."""
+    RETRO_FLOODED = "retro_flooded"
+    """Entries that came to a list are near to so many items that nothing is held for them."""
+    OPINION_DEAD = "opinion_dead"
+    """What was decided about an entry could not be told to its exchange, and was given up."""
+    LIST_FLOODED = "list_flooded"
+    """Entries matched so many different items that they were set aside."""
     SYNC_LOST = "sync_lost"
     """Pages of a source could not be read and were passed over."""
 

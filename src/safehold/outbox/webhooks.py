@@ -26,7 +26,9 @@ from safehold.outbox.ports import OutboxRecords
 from safehold.outbox.signing import WebhookSecretError, make_secret
 
 RECEIPT_UPDATED = "receipt.updated"
-"""The one type of webhook there is."""
+"""What a receipt says has changed."""
+RETRO_MATCHED = "retro.matched"
+"""An item that was allowed matches what came to a list since."""
 NONCE_BYTES = 12
 KEY_BYTES = 32
 _CONTEXT = b"safehold webhook secret v1\0"
@@ -167,6 +169,16 @@ def receipt_body(receipt: str, verdict: str, at: dt.datetime) -> bytes:
         "verdict": verdict,
         "at": at.astimezone(dt.UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
     }
+    return json.dumps(told, separators=(",", ":")).encode("ascii")
+
+
+def matched_body(receipt: str, reference: str, verdict: str, at: dt.datetime) -> bytes:
+    """What is told of an item that was allowed and matches now, and nothing more.
+
+    `reference` is the caller's own id of the item, as it gave it; empty if it gave none.
+    """
+    told = json.loads(receipt_body(receipt, verdict, at))
+    told |= {"type": RETRO_MATCHED, "reference": reference}
     return json.dumps(told, separators=(",", ":")).encode("ascii")
 
 

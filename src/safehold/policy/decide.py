@@ -15,7 +15,8 @@
    are negative or only observed.
 6. An item that could not be checked holds, unless the settings say otherwise. A type that is
    not decoded is no fault. A required list that is missing or stale, and a required classifier
-   that gives no score, are checks that could not be made.
+   that gives no score or a required remote matcher that gives no answer, are checks that could
+   not be made. What a remote matcher finds is a match like any other.
 7. A classifier's score over the operator's mark holds, and never blocks. A negative list says
    nothing against it.
 
@@ -29,6 +30,7 @@ from collections.abc import Iterable
 
 from safehold.hashing.model import SignalType
 from safehold.lists.model import Tier
+from safehold.lists.trust.rules import beyond_md5
 from safehold.matching.match import Match
 from safehold.media.model import Fault
 from safehold.policy.model import Decision, Observation, PolicyOptions, Reason, Verdict
@@ -44,8 +46,6 @@ _SIMILAR = {
     Tier.SUSPECTED: Reason.SIMILAR_SUSPECTED,
     Tier.LOCAL: Reason.SIMILAR_LOCAL,
 }
-_COLLISION_RESISTANT = frozenset({SignalType.SHA1, SignalType.SHA256})
-_MD5_AND_LIKENESS = frozenset({SignalType.MD5, SignalType.PDQ})
 
 Finding = tuple[Verdict, str]
 
@@ -66,6 +66,8 @@ def decide(observation: Observation, options: PolicyOptions) -> Decision:
         findings.append((Verdict.HOLD, Reason.TOO_MANY_MATCHES))
     findings.extend(_judge_fault(observation, options))
     findings.extend((options.list_fault, reason) for reason in observation.list_faults)
+    if observation.unanswered:
+        findings.append((options.list_fault, Reason.MATCHER_UNAVAILABLE))
     if observation.over_mark:
         findings.append((Verdict.HOLD, Reason.CLASSIFIER_SCORE))
     if observation.unscored:
@@ -80,7 +82,7 @@ def _equal_beyond_md5(matches: list[Match]) -> bool:
     """Whether the item is the one that an entry means, as far as digests can tell."""
     signals = {match.signal for match in matches}
     forged = any(match.conflict for match in matches)
-    return not forged and (bool(signals & _COLLISION_RESISTANT) or signals == _MD5_AND_LIKENESS)
+    return not forged and beyond_md5(signals)
 
 
 def _judge_entry(matches: list[Match], negative: bool, options: PolicyOptions) -> Iterable[Finding]:

@@ -51,6 +51,8 @@ class Reason(enum.StrEnum):
     """An operator's classifier gave a score over the operator's mark."""
     CLASSIFIER_UNAVAILABLE = "classifier_unavailable"
     """A classifier that the surface requires gave no usable score."""
+    MATCHER_UNAVAILABLE = "matcher_unavailable"
+    """A remote matcher that the surface requires gave no answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,8 @@ class PolicyOptions:
         fault: verdict for an item that could not be checked.
         damaged: verdict for an item that was decoded only in part and matched nothing.
         unsupported: verdict for a type that is not decoded and matched nothing exactly.
-        list_fault: verdict where a required list is missing or stale.
+        list_fault: verdict where a required list is missing or stale, or a required remote
+            matcher gives no answer.
     """
 
     md5_only: Verdict = Verdict.HOLD
@@ -78,13 +81,14 @@ class Observation:
     """Everything found about one item that a decision rests on.
 
     Attributes:
-        matches: all matches, of all lists.
+        matches: all matches, of all lists and remote matchers.
         fault: why the item was not, or not wholly, checked; None if it was.
         low_quality: it was decoded, and no variant reached the quality floor.
         flooded: tiers of the lists of which it matches more entries than `matches` tells.
         list_faults: what is wrong with the lists that the surface requires.
         over_mark: whether a classifier's score reaches the operator's mark.
         unscored: whether a classifier that the surface requires gave no score.
+        unanswered: whether a remote matcher that the surface requires gave no answer.
     """
 
     matches: tuple[Match, ...]
@@ -94,6 +98,7 @@ class Observation:
     list_faults: tuple[Reason, ...] = ()
     over_mark: bool = False
     unscored: bool = False
+    unanswered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,11 +50,14 @@ class SurfaceOptions:
         unsupported: verdict for types that are not decoded; empty for the one of `policy`.
         md5_only: verdict for matches that rest on md5 alone; empty for the one of `policy`.
         classifiers: names of the classifiers that are asked.
+        matchers: names of the remote matchers that are asked.
         user_per_minute: budget of one end user here; -1 for the one of `budgets`, 0 for none.
         flags_hold: whether what a user flags is held until somebody decides. False by default,
             or any user could take down what others have stored.
         public: whether what stands here can be seen by everybody, which reports to authorities
             tell. Not said by default: then they say nothing of it.
+        keep_digests_days: for how many days digests (not bytes) of items that were allowed are
+            kept, to look back when lists grow (`safehold.retro`); 0 for not at all.
     """
 
     enabled: bool = True
@@ -67,9 +70,11 @@ class SurfaceOptions:
     unsupported: Verdict | None = None
     md5_only: Verdict | None = None
     classifiers: tuple[str, ...] = ()
+    matchers: tuple[str, ...] = ()
     user_per_minute: int = -1
     flags_hold: bool = False
     public: bool | None = None
+    keep_digests_days: float = 0.0
 
     def policy(self, base: PolicyOptions) -> PolicyOptions:
         """The options of decisions on this surface."""
@@ -119,6 +124,11 @@ class Surfaces:
         return (
             own if own is not None else self._options.get(surface) if ":" not in surface else None
         )
+
+    @property
+    def keep_digests(self) -> bool:
+        """Whether any surface keeps digests of what is allowed."""
+        return any(options.keep_digests_days for options in self._options.values())
 
     def all(self) -> Mapping[str, SurfaceOptions]:
         """All surfaces by name."""

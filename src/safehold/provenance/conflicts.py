@@ -49,8 +49,9 @@ _SINGLE_TAGS: Final = frozenset(
 )
 """Exif's words on how a picture was made."""
 
-_ITEMS: Final = "bmff/meta/"
-"""Items of HEIC and AVIF each belong to one of many pictures: a depth map, a mask, a burst."""
+_ITEMS: Final = ("bmff/meta/mime", "bmff/meta/Exif")
+"""XMP and Exif in items of HEIC and AVIF, each of which belongs to one of many pictures: a depth
+map, a mask, a burst. Boxes that are no items do not."""
 
 _SOUNDLESS = re.compile(r"[\W_]+")
 _ENDINGS = re.compile(r"\.(?:safetensors|ckpt|gguf|sft|pth?|bin)\Z")

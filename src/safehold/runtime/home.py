@@ -18,6 +18,8 @@ SNAPSHOT_FOLDER = "snapshots"
 DIGEST_KEY_FILE = "digest.key"
 CANARY_KEY_FILE = "canary.key"
 OFFICERS_FILE = "officers.txt"
+PEERS_FILE = "peers.toml"
+PEER_KEY_FILE = "peer.key"
 CUSTODIAN_FOLDER = "custodian"
 VAULT_FOLDER = "vault"
 KEY_FOLDER = "keys"
@@ -69,6 +71,16 @@ class Home:
     def canary_key(self) -> Path:
         """The file of the API key by which canaries ask."""
         return self.folder / CANARY_KEY_FILE
+
+    @property
+    def peers(self) -> Path:
+        """The file of the peers' public halves."""
+        return self.folder / PEERS_FILE
+
+    @property
+    def peer_key(self) -> Path:
+        """The file of this home's own keys for peers."""
+        return self.folder / PEER_KEY_FILE
 
     @property
     def officers(self) -> Path:

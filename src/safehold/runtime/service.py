@@ -5,9 +5,6 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 import functools
-import shutil
-import threading
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -30,6 +27,7 @@ from safehold.outbox.webhooks import ReceiptMessages, SecretSealer, WebhookServi
 from safehold.policy.surfaces import Surfaces
 from safehold.runtime.core import Runtime
 from safehold.runtime.home import HomeError
+from safehold.runtime.room import Room
 from safehold.vault.officers import OfficersFile
 from safehold.vault.vault import Vault
 
@@ -45,14 +43,12 @@ if TYPE_CHECKING:
     from safehold.reporting.service import ReportService
     from safehold.retention.options import RetentionOptions
     from safehold.retention.service import RetentionService
+    from safehold.retro.keeping import Keeper
     from safehold.storage.records import SqlRecords
     from safehold.transparency.service import TransparencyService
     from safehold.users.service import UserService
     from safehold.users.sign_in import SignIn
     from safehold.vault.interface import KeyStore
-
-ROOM_SECONDS = 2.0
-"""For how long the free space that was read is believed."""
 
 
 class NotReadyHomeError(HomeError, UsageError):
@@ -86,8 +82,7 @@ class ServiceRuntime(Runtime):
     @functools.cached_property
     def officers(self) -> OfficersFile:
         """The officers' public halves."""
-        chosen = self.settings.vault.officers
-        return OfficersFile(Path(chosen) if chosen else self.home.officers)
+        return OfficersFile(Path(self.settings.vault.officers or self.home.officers))
 
     def require_init(self) -> None:
         """Raise `NotReadyHomeError` where `safehold init` was not run."""
@@ -131,9 +126,7 @@ class ServiceRuntime(Runtime):
     def room(self) -> Callable[[], int | None]:
         """Free bytes where evidence is kept; None where the store does not say."""
         location = self.settings.vault.objects or str(self.home.vault)
-        if location.startswith("s3://"):
-            return lambda: None
-        return _Room(Path(location))
+        return (lambda: None) if location.startswith("s3://") else Room(Path(location))
 
     @functools.cached_property
     def secret_sealer(self) -> SecretSealer:
@@ -246,12 +239,24 @@ class ServiceRuntime(Runtime):
             room=self.room,
             software=__version__,
             options=self.settings.intake,
+            list_key=self.digest_key if self.settings.review.local_list else None,
         )
 
     @functools.cached_property
     def recorder(self) -> Recorder:
         """Answers items and records them."""
         return Recorder(self.intake)
+
+    @functools.cached_property
+    def keeper(self) -> Keeper:
+        """Keeps digests of what is allowed."""
+        from safehold.retro.keeping import Keeper
+        from safehold.retro.sealing import KeptSealer
+
+        key = self.digest_key
+        made = Keeper(self.records, KeptSealer(key), key, self.ids, self.settings.retro)
+        self._stack.callback(made.close)
+        return made
 
     @functools.cached_property
     def receipts(self) -> Receipts:
@@ -318,8 +323,8 @@ class ServiceRuntime(Runtime):
                 key_backups=self._key_backups,
             )
         )
-        options = self.retention_options
-        return RetentionService(RetentionParts(self.records, destroyer, self.clock, options))
+        parts = RetentionParts(self.records, destroyer, self.clock, self.retention_options)
+        return RetentionService(parts)
 
     @functools.cached_property
     def reports(self) -> ReportService:
@@ -365,25 +370,3 @@ class ServiceRuntime(Runtime):
         from safehold.runtime.ledger import make_ledger
 
         return make_ledger(self)
-
-
-class _Room:
-    """Free space of the disk under a folder, read at most every few seconds; None if unknown."""
-
-    def __init__(self, folder: Path, monotonic: Callable[[], float] = time.monotonic) -> None:
-        self._folder = folder
-        self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._free: int | None = None
-        self._until = 0.0
-
-    def __call__(self) -> int | None:
-        with self._lock:
-            now = self._monotonic()
-            if now >= self._until:
-                try:
-                    self._free = shutil.disk_usage(self._folder).free
-                except OSError:
-                    self._free = None  # the folder is not there, which writing to it will say
-                self._until = now + ROOM_SECONDS
-            return self._free

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import random
 import time
 from collections.abc import Callable
@@ -45,6 +46,7 @@ def sync_service(
         bucket=lambda options, credentials: _bucket(runtime, options, credentials),
         folder=runtime.home.feeds,
         importer=Importer(runtime.list_store, runtime.digest_key, runtime.import_limits),
+        open=functools.partial(_open_shared, runtime),
     )
     return SyncService(parts, sources)
 
@@ -56,6 +58,18 @@ def _sender(options: OutboundOptions) -> Callable[[Call], Reply]:
         return send_once(call, options)
 
     return send
+
+
+def _open_shared(
+    runtime: Runtime, options: ExchangeOptions, content: bytes, last: int
+) -> tuple[int, bytes]:
+    """What a peer has shared: its number, and its rows."""
+    from safehold.vault.peers import PeersFile, peer_keys
+    from safehold.vault.shared_list import unpack
+
+    card = PeersFile(runtime.home.peers).find(options.peer)
+    opened = unpack(content, peer_keys(runtime.home.peer_key), card, last)
+    return opened.serial, opened.rows
 
 
 def _bucket(

@@ -54,4 +54,13 @@ def _is_certificate(block: str) -> bool:
         body = binascii.a2b_base64("".join(inner.removeprefix(_CERTIFICATE).split()))
     except ValueError:
         return False
-    return body.startswith(_SEQUENCE)
+    return body.startswith(_SEQUENCE) and len(body) == _stated_length(body)
+
+
+def _stated_length(body: bytes) -> int:
+    """How long a DER value says that it is, with its header (X.690, 8.1.3); 0 for no length."""
+    first = body[1] if len(body) > 1 else 0
+    if first < 0x80:
+        return 2 + first
+    count = first & 0x7F
+    return 2 + count + int.from_bytes(body[2 : 2 + count], "big") if count else 0

@@ -33,10 +33,12 @@ class Background:
         joined.examiner.start()
         joined.judge.start()
         await asyncio.to_thread(joined.lists.refresh)
+        await self._steps.once("suppressions", self._suppressions)
         await joined.health.check()
         await self._steps.once("heartbeat", self._seen)
         for name, seconds, step in (
             ("lists", self._parts.options.list_refresh_seconds, self._refresh),
+            ("suppressions", self._parts.options.list_refresh_seconds, self._suppressions),
             ("checks", CHECK_SECONDS, joined.health.check),
             ("heartbeat", HEARTBEAT_SECONDS, self._seen),
             ("usage", USAGE_SECONDS, self._exchange),
@@ -61,6 +63,10 @@ class Background:
 
     async def _refresh(self) -> None:
         await asyncio.to_thread(self._joined.lists.refresh)
+
+    async def _suppressions(self) -> None:
+        if (suppressing := self._parts.door.suppressing) is not None:
+            await asyncio.to_thread(suppressing.refresh)
 
     async def _exchange(self) -> None:
         await asyncio.to_thread(self._parts.door.exchange_usage)

@@ -12,6 +12,7 @@ from safehold.accounts.probing import ProbeWatch
 from safehold.accounts.service import exchange_usage
 from safehold.engine.checks import home_checks
 from safehold.engine.classifying import LazyClassifiers
+from safehold.engine.remote import lazy_matchers
 from safehold.fleet.model import CanaryResult, Server
 from safehold.ids import ListName, ServerId, ServiceId
 from safehold.intake.model import Answer
@@ -21,6 +22,7 @@ from safehold.reporting.environment import can_report
 from safehold.reporting.model import Environment
 from safehold.runtime.log import Log, json_log
 from safehold.runtime.service import ServiceRuntime
+from safehold.runtime.trust import make_suppression_view
 from safehold.server.ports import Door, ServerParts
 
 _UNREAD = bytes(16)
@@ -70,6 +72,9 @@ def server_parts(runtime: ServiceRuntime, log: Log | None = None) -> ServerParts
         gone=gone,
         canary=canary,
         classifiers=asking,
+        matchers=lazy_matchers(settings, runtime.clock),
+        keeping=runtime.keeper if runtime.surfaces.keep_digests else None,
+        suppressing=make_suppression_view(runtime),
     )
     return ServerParts(
         door=door,

@@ -35,6 +35,8 @@ class Joined:
                 parts.write_threads,
                 parts.classifiers,
                 parts.door.classifiers,
+                parts.door.matchers,
+                parts.door.keeping,
             )
         )
         options = parts.options

@@ -18,7 +18,14 @@ from safehold.cases.names import KeyedNames
 from safehold.classifiers.model import ClassifierOptions
 from safehold.clock import Clock
 from safehold.config.doors import ServerOptions
-from safehold.engine.ports import Classifying, ListSource, Triage
+from safehold.engine.ports import (
+    Classifying,
+    Keeping,
+    ListSource,
+    RemoteMatching,
+    Suppressing,
+    Triage,
+)
 from safehold.fleet.model import CanaryResult, Server
 from safehold.ids import IdMaker, ListName, ServerId, ServiceId
 from safehold.intake.model import Answer, Appeal, Flag, ReceiptStatus
@@ -100,6 +107,9 @@ class Door:
         seen, gone: this server runs, or has ended.
         canary: the last result of a canary through this server.
         classifiers: asks classifiers; None where there are none.
+        matchers: asks remote matchers; None where there are none.
+        keeping: keeps digests of what is allowed.
+        suppressing: knows the matches that are suppressed; None where nothing is.
     """
 
     keys: Keys
@@ -115,6 +125,9 @@ class Door:
     gone: Callable[[ServerId], None] = _nothing
     canary: Callable[[ServerId], CanaryResult | None] = _nothing
     classifiers: Classifying | None = None
+    matchers: RemoteMatching | None = None
+    keeping: Keeping | None = None
+    suppressing: Suppressing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import binascii
 import datetime as dt
+import functools
 import hashlib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from safehold.accounts.budgets import Call
@@ -22,6 +23,7 @@ from safehold.engine.reading import BodyLimits, discard
 from safehold.engine.spool import Body
 from safehold.hashing.model import ExactDigests, Orientation, VariantDigests
 from safehold.intake.model import Answer, Idempotency, Submission
+from safehold.lists.trust.model import Suppressed
 from safehold.policy.model import Verdict
 from safehold.policy.surfaces import SurfaceOptions
 from safehold.screening import Examination, Screened
@@ -252,6 +254,7 @@ class ScreenRoutes:
             lambda screened, lists: self._submission(asking, body, screened, lists),
             body,
             examination,
+            self._suppressed(asking.caller),
         )
         try:
             task = self._engine.take(item)
@@ -267,6 +270,12 @@ class ScreenRoutes:
             raise OverloadedError from None
         self._watcher.note(settled)
         return self._reply(request, asking.caller, settled.answer)
+
+    def _suppressed(self, caller: Caller) -> Callable[[bytes], Suppressed] | None:
+        suppressing = self._parts.door.suppressing
+        if suppressing is None:
+            return None
+        return functools.partial(suppressing.of, caller.service.service_id)
 
     def _submission(
         self, asking: Asking, body: Body | None, screened: Screened, lists: Mapping[str, int]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import dataclasses
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -11,6 +12,7 @@ import sqlalchemy as sa
 
 from safehold.cases.model import (
     Case,
+    CaseDigests,
     CaseFilter,
     CaseState,
     DecisionRecord,
@@ -24,6 +26,7 @@ from safehold.ids import CaseId, ServiceId
 from safehold.storage import case_rows as rows
 from safehold.storage import case_statements as sql
 from safehold.storage.schema_cases import cases
+from safehold.storage.schema_suppressions import case_digests
 from safehold.storage.upsert import insert_or_skip
 
 PAGE_ROWS = 1_000
@@ -31,6 +34,10 @@ PAGE_ROWS = 1_000
 
 CONTENT_PAIRS = 400
 """Items that one statement names; SQLite allows a limited number of parameters."""
+
+_SELECT_DIGESTS = sa.select(case_digests).where(
+    case_digests.c.case_id == sa.bindparam("of_case", type_=cases.c.case_id.type)
+)
 
 
 class SqlCaseStore:
@@ -139,6 +146,17 @@ class SqlCaseStore:
         """Names of the wrapped keys of all cases, in batches."""
         for row in self._pages(sql.PAGE_OF_KEY_NAMES):
             yield row.key_name
+
+    def add_digests(self, case_id: CaseId, digests: CaseDigests) -> None:
+        """Keep the exact digests of a case's bytes, where they are not kept yet."""
+        row = {"case_id": case_id} | dataclasses.asdict(digests)
+        dialect = self._connection.dialect.name
+        self._connection.execute(insert_or_skip(dialect, case_digests, "case_id"), row)
+
+    def digests(self, case_id: CaseId) -> CaseDigests | None:
+        """The exact digests of a case's bytes, where they are kept."""
+        row = self._of_case(_SELECT_DIGESTS, case_id).one_or_none()
+        return None if row is None else CaseDigests(row.md5, row.sha1, row.sha256)
 
     def add_decision(self, decision: DecisionRecord) -> None:
         """Add a decision."""

@@ -82,6 +82,9 @@ SET_STATE = (
 )
 """Change the state of some entries; those that have it already are not counted."""
 
+SET_STATE_FROM = SET_STATE.where(entries.c.state == sa.bindparam("from_state", type_=sa.Text))
+"""The same of those that are in a certain state."""
+
 DELETE_ENTRIES = sa.delete(entries).where(entries.c.list_id == _list_id)
 
 COUNT_STAGED = sa.select(

@@ -41,7 +41,7 @@ from safehold.storage.list_rows import (
     set_row,
 )
 from safehold.storage.schema import staging_metadata
-from safehold.storage.sync_store import write_step
+from safehold.storage.sync_store import begin_anew, write_step
 
 READ_ROWS = 5_000
 """Rows that a reading holds in memory at a time."""
@@ -159,10 +159,18 @@ class SqlListStore:
             return info_of(required(connection, name))
 
     def set_state(
-        self, name: ListName, entry_ids: Sequence[EntryId], state: EntryState, at: dt.datetime
+        self,
+        name: ListName,
+        entry_ids: Sequence[EntryId],
+        state: EntryState,
+        at: dt.datetime,
+        only: EntryState | None = None,
     ) -> int:
         """Change the state of entries; how many changed."""
         changed = 0
+        statement, of_state = sql.SET_STATE, {"to_state": state.value}
+        if only is not None:
+            statement, of_state = sql.SET_STATE_FROM, of_state | {"from_state": only.value}
         with self._writing() as connection:
             row = locked(connection, name)
             of_list = {"of_list": row.list_id, "at_version": row.version + 1}
@@ -170,9 +178,7 @@ class SqlListStore:
             for start in range(0, len(entry_ids), STATE_IDS):
                 named = of_list | {"of_entries": list(entry_ids[start : start + STATE_IDS])}
                 before = count(connection, sql.COUNT_NAMED, named)
-                changed += connection.execute(
-                    sql.SET_STATE, named | {"to_state": state.value}
-                ).rowcount
+                changed += connection.execute(statement, named | of_state).rowcount
                 after = count(connection, sql.COUNT_NAMED, named)
                 counts = {name: n + after[name] - before[name] for name, n in counts.items()}
                 if changed <= self._logged:
@@ -189,6 +195,7 @@ class SqlListStore:
             zeros = dict.fromkeys(counted(row), 0)
             gone = self._bulk(connection, row, self._logged + 1)
             bump(connection, row, at, {"removed": at, "checked": None, **zeros, **gone})
+            begin_anew(connection, name)
 
     def _bulk(self, connection: sa.Connection, row: sa.Row[Any], changed: int) -> dict[str, Any]:
         return forget_bulk(connection, row, changed, self._logged)

@@ -15,12 +15,16 @@ from safehold.storage.case_store import SqlCaseStore
 from safehold.storage.destruction_store import SqlDestructionStore
 from safehold.storage.engine import BEGIN, DatabaseError, database_errors
 from safehold.storage.fleet_store import SqlFleetStore
+from safehold.storage.hit_store import SqlHits
+from safehold.storage.kept_store import SqlKept
 from safehold.storage.ledger_store import SqlLedger
+from safehold.storage.opinion_store import SqlOpinions
 from safehold.storage.outbox_store import SqlOutboxStore
 from safehold.storage.report_store import SqlReportStore
 from safehold.storage.retention_store import SqlRetentionStore
 from safehold.storage.review_store import SqlReviewStore
 from safehold.storage.schema_audit import write_checks
+from safehold.storage.suppression_store import SqlSuppressions
 from safehold.storage.transparency_store import SqlTransparencyStore
 from safehold.storage.user_store import SqlUserStore
 
@@ -42,6 +46,10 @@ class SqlTransaction:
         self.reports = SqlReportStore(connection)
         self.destructions = SqlDestructionStore(connection)
         self.ledger = SqlLedger(connection)
+        self.kept = SqlKept(connection)
+        self.hits = SqlHits(connection)
+        self.opinions = SqlOpinions(connection)
+        self.suppressions = SqlSuppressions(connection)
         self.retention = SqlRetentionStore(connection)
         self.transparency = SqlTransparencyStore(connection)
 

@@ -15,6 +15,7 @@ from safehold.cases.review.paging import parse
 from safehold.cases.settling import UNDONE
 from safehold.cases.urgency import LARGEST
 from safehold.ids import UserId
+from safehold.storage.hit_store import cases_of
 from safehold.storage.schema_cases import cases, decisions, occurrences
 from safehold.storage.schema_reviews import (
     case_locks,
@@ -81,6 +82,8 @@ def _wanted(wanted: QueueFilter, now: dt.datetime) -> list[sa.ColumnElement[bool
         "attention": str(wanted.attention) or None,
     }
     found += [cases.c[name] == value for name, value in asked.items() if value is not None]
+    if wanted.aside:
+        found.append(cases.c.case_id.in_(cases_of(wanted.aside)))
     if wanted.for_user is not None:
         found.append(cases.c.case_id.not_in(_busy(wanted.for_user, wanted.state, now)))
     return found

@@ -81,6 +81,16 @@ def write_step(connection: sa.Connection, state: SyncState) -> None:
         raise SyncOvertakenError
 
 
+def begin_anew(connection: sa.Connection, name: ListName) -> None:
+    """Let the synchronisations of a list begin at the very beginning, within a transaction.
+
+    Their numbers go on: a step that started before is overtaken.
+    """
+    states = connection.execute(sa.select(list_syncs).where(list_syncs.c.list_name == name))
+    for state in [_state(row) for row in states]:
+        write_step(connection, state.anew())
+
+
 def _of(name: ListName, exchange: str) -> tuple[sa.ColumnElement[bool], ...]:
     return list_syncs.c.list_name == name, list_syncs.c.exchange == exchange
 

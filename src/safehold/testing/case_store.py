@@ -15,6 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from safehold.cases.model import (
     Case,
+    CaseDigests,
     CaseFilter,
     CaseState,
     DecisionRecord,
@@ -40,6 +41,7 @@ class MemoryCases:
         self._evidence: list[Evidence] = []
         self._decisions: list[DecisionRecord] = []
         self._statements: list[Statement] = []
+        self._digests: dict[CaseId, CaseDigests] = {}
 
     def copy(self) -> MemoryCases:
         """An independent copy."""
@@ -142,6 +144,7 @@ class MemoryCases:
         self._evidence = [e for e in self._evidence if e.case_id != case_id]
         self._decisions = [d for d in self._decisions if d.case_id != case_id]
         self._statements = [s for s in self._statements if s.case_id != case_id]
+        self._digests.pop(case_id, None)
 
     def add_occurrence(self, occurrence: Occurrence) -> None:
         """Add an occurrence."""
@@ -188,6 +191,14 @@ class MemoryCases:
     def key_names(self) -> Iterator[str]:
         """Names of the wrapped keys of all cases."""
         return iter([case.key_name for _, case in sorted(self._cases.items())])
+
+    def add_digests(self, case_id: CaseId, digests: CaseDigests) -> None:
+        """Keep the exact digests of a case's bytes, where they are not kept yet."""
+        self._digests.setdefault(case_id, digests)
+
+    def digests(self, case_id: CaseId) -> CaseDigests | None:
+        """The exact digests of a case's bytes, where they are kept."""
+        return self._digests.get(case_id)
 
     def add_decision(self, decision: DecisionRecord) -> None:
         """Add a decision."""

@@ -125,7 +125,12 @@ class MemoryListStore:
         return self.get(name)
 
     def set_state(
-        self, name: ListName, entry_ids: Sequence[EntryId], state: EntryState, at: dt.datetime
+        self,
+        name: ListName,
+        entry_ids: Sequence[EntryId],
+        state: EntryState,
+        at: dt.datetime,
+        only: EntryState | None = None,
     ) -> int:
         """Change the state of entries; how many changed."""
         stored = self._required(name)
@@ -133,6 +138,7 @@ class MemoryListStore:
             entry_id: dataclasses.replace(stored.entries[entry_id], state=state)
             for entry_id in entry_ids
             if entry_id in stored.entries and stored.entries[entry_id].state is not state
+            if only in (None, stored.entries[entry_id].state)
         }
         if changed:
             self._put(
@@ -145,6 +151,7 @@ class MemoryListStore:
         stored = self._required(name)
         info = dataclasses.replace(stored.info, checked=None)
         self._put(_Stored(info, {}, removed=True), at, None)
+        self.syncs.begin_anew(name)
 
     def take_over(
         self, name: ListName, staged: dict[EntryId, EntryDraft], plan: ImportPlan

@@ -13,11 +13,15 @@ from safehold.testing.audit_log import MemoryAuditLog
 from safehold.testing.case_store import MemoryCases
 from safehold.testing.destruction_store import MemoryDestructions
 from safehold.testing.fleet_store import MemoryFleet
+from safehold.testing.hit_store import MemoryHits
+from safehold.testing.kept_store import MemoryKept
 from safehold.testing.ledger import MemoryLedger
+from safehold.testing.opinion_store import MemoryOpinions
 from safehold.testing.outbox_store import MemoryOutbox
 from safehold.testing.report_store import MemoryReports
 from safehold.testing.retention_store import MemoryRetention
 from safehold.testing.review_store import MemoryReviews
+from safehold.testing.suppression_store import MemorySuppressions
 from safehold.testing.transparency_store import MemoryTransparency
 from safehold.testing.user_store import MemoryUsers
 
@@ -34,11 +38,15 @@ class MemoryTransaction:
     users: MemoryUsers = field(default_factory=MemoryUsers)
     destructions: MemoryDestructions = field(default_factory=MemoryDestructions)
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    kept: MemoryKept = field(default_factory=MemoryKept)
+    hits: MemoryHits = field(default_factory=MemoryHits)
+    opinions: MemoryOpinions = field(default_factory=MemoryOpinions)
+    suppressions: MemorySuppressions = field(default_factory=MemorySuppressions)
     reviews: MemoryReviews = field(init=False)
     reports: MemoryReports = field(init=False)
 
     def __post_init__(self) -> None:
-        self.reviews = MemoryReviews(self.cases)
+        self.reviews = MemoryReviews(self.cases, self.hits)
         self.reports = MemoryReports(self.cases)
 
     @property
@@ -62,8 +70,12 @@ class MemoryTransaction:
             self.users.copy(),
             self.destructions.copy(),
             self.ledger.copy(),
+            self.kept.copy(),
+            self.hits.copy(),
+            self.opinions.copy(),
+            self.suppressions.copy(),
         )
-        other.reviews = self.reviews.copy(other.cases)
+        other.reviews = self.reviews.copy(other.cases, other.hits)
         other.reports = self.reports.copy(other.cases)
         return other
 

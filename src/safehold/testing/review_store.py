@@ -30,6 +30,7 @@ from safehold.cases.settling import UNDONE
 from safehold.ids import CaseId, HoldId, ProposalId, ServiceId, UserId, ViewId
 from safehold.storage.engine import DatabaseError
 from safehold.testing.case_store import MemoryCases
+from safehold.testing.hit_store import MemoryHits
 from safehold.testing.review_figures import memory_figures
 
 _ALL = 1 << 62
@@ -38,8 +39,9 @@ _ALL = 1 << 62
 class MemoryReviews:
     """A `ReviewStore` that forgets everything with the process."""
 
-    def __init__(self, cases: MemoryCases) -> None:
+    def __init__(self, cases: MemoryCases, hits: MemoryHits | None = None) -> None:
         self._there = cases
+        self._hits = hits or MemoryHits()
         self._locks: dict[CaseId, CaseLock] = {}
         self._passes: set[tuple[CaseId, UserId]] = set()
         self._views: dict[ViewId, View] = {}
@@ -49,11 +51,11 @@ class MemoryReviews:
         self._splits: set[tuple[ServiceId, CaseId, CaseId]] = set()
         self._likenesses: dict[CaseId, Likeness] = {}
 
-    def copy(self, cases: MemoryCases) -> MemoryReviews:
-        """An independent copy over a copy of the cases."""
-        other = MemoryReviews(cases)
+    def copy(self, cases: MemoryCases, hits: MemoryHits | None = None) -> MemoryReviews:
+        """An independent copy over copies of the cases and of hits."""
+        other = MemoryReviews(cases, hits)
         for name, values in vars(self).items():
-            if name != "_there":
+            if name not in ("_there", "_hits"):
                 setattr(other, name, copy.copy(values))
         return other
 
@@ -90,6 +92,7 @@ class MemoryReviews:
             and wanted.surface in ("", case.surface)
             and wanted.tier in ("", case.tier)
             and wanted.attention in ("", case.attention)
+            and (not wanted.aside or case.case_id in self._hits.cases(wanted.aside))
             and (wanted.for_user is None or self._is_free(case, wanted.for_user, now))
         ]
 

@@ -31,6 +31,11 @@ class MemorySyncStore:
         if state.number != (stored.number if stored else 0) + 1:
             raise SyncOvertakenError
 
+    def begin_anew(self, name: ListName) -> None:
+        """Let the synchronisations of a list begin at the very beginning."""
+        for state in [state for place, state in self._states.items() if place[0] == name]:
+            self.save(state.anew())
+
     def remove(self, name: ListName) -> None:
         """Forget the states of a list."""
         for place in [place for place in self._states if place[0] == name]:

@@ -75,6 +75,9 @@ class Permission(enum.StrEnum):
     LEDGER_TRACE = "ledger.trace"
     """To find by a copy who had a picture generated here, and how."""
 
+    LISTS_SHARE = "lists.share"
+    """To have confirmed entries shared with a peer."""
+
     LISTS_READ = "lists.read"
     AUDIT_READ = "audit.read"
     FIGURES_READ = "figures.read"
@@ -115,6 +118,7 @@ GRANTS: Mapping[Role, frozenset[Permission]] = MappingProxyType(
             Permission.REPORTS_APPROVE,
             Permission.RETENTION_READ,
             Permission.LEDGER_TRACE,
+            Permission.LISTS_SHARE,
         },
         Role.AUDITOR: _EVERYBODY
         | {

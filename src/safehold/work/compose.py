@@ -13,6 +13,7 @@ from safehold.custodian.interface import Custodian
 from safehold.errors import UsageError
 from safehold.fleet.model import CanaryResult
 from safehold.ids import CaseId, ServerId
+from safehold.lists.model import list_name
 from safehold.outbox.delivery import Deliverer, DeliverySettings
 from safehold.outbox.model import AlarmCode
 from safehold.runtime.service import NotReadyHomeError, ServiceRuntime
@@ -26,14 +27,21 @@ from safehold.work.jobs.checkpoint import LogIdentity, SignCheckpoint
 from safehold.work.jobs.compact import Compact
 from safehold.work.jobs.deadlines import Deadlines
 from safehold.work.jobs.deliver import Deliver
+from safehold.work.jobs.floods import SetFloodsAside
 from safehold.work.jobs.forget import Forget, Keeping
+from safehold.work.jobs.local_list import LocalList, LocalListParts
+from safehold.work.jobs.opinions import TellOpinions
 from safehold.work.jobs.reports import SendReports
 from safehold.work.jobs.retention import Retention
+from safehold.work.jobs.retro import LookBack
 from safehold.work.jobs.review import Review
 from safehold.work.jobs.sync import SyncList
 from safehold.work.jobs.watch import Watch, Watched
+from safehold.work.looking_back import SurfaceRulings, make_retro, make_tidier
 from safehold.work.ports import Job, Log, Quiet
 from safehold.work.schedule import Timing
+from safehold.work.setting_aside import flood_parts
+from safehold.work.telling import opinion_parts
 
 
 def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
@@ -52,7 +60,7 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
         return Timing(minutes * 60.0, options.jitter, options.retry_seconds)
 
     delivery = DeliverySettings(outbound=settings.outbound, alarms=settings.alarms)
-    sealer = runtime.secret_sealer
+    sealer, rulings, retro = runtime.secret_sealer, SurfaceRulings(runtime), settings.retro
     watched = Watched(
         lists=runtime.lists,
         surfaces=runtime.surfaces,
@@ -87,6 +95,15 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
         ),
         Watch(watched, clock, alarms, every(options.check_minutes)),
         Compact(runtime.lists, every(settings.growth.compact_minutes)),
+        LookBack(
+            make_retro(runtime, rulings),
+            make_tidier(runtime, rulings),
+            every(retro.minutes or options.forget_minutes),
+            looks=bool(retro.minutes),
+        ),
+        SetFloodsAside(
+            flood_parts(runtime), every(settings.flood.minutes or options.forget_minutes)
+        ),
         SendReports(
             runtime.reports,
             lambda case_id: _key_name(runtime, case_id),
@@ -112,6 +129,10 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
         for name, exchange in sorted(settings.exchanges.items())
         if exchange.minutes
     ]
+    if any(exchange.opinions for exchange in settings.exchanges.values()):
+        jobs.append(TellOpinions(opinion_parts(runtime), every(options.deadline_minutes)))
+    if settings.review.local_list:
+        jobs.append(LocalList(_local_list(runtime), every(options.deadline_minutes)))
     if options.canary_minutes:
         pace = Pace(
             dt.timedelta(minutes=options.canary_minutes),
@@ -121,6 +142,18 @@ def work_jobs(runtime: ServiceRuntime, log: Log) -> Sequence[Job]:
         expected = (options.servers, alarms)
         jobs.append(SendCanaries(canaries, records, clock, pace, expected))
     return jobs
+
+
+def _local_list(runtime: ServiceRuntime) -> LocalListParts:
+    return LocalListParts(
+        name=list_name(runtime.settings.review.local_list),
+        records=runtime.records,
+        lists=runtime.list_store,
+        syncs=runtime.syncs,
+        quality_floor=runtime.settings.matching.quality_floor,
+        clock=runtime.clock,
+        tell=lambda subject, counts: _tell_synced(runtime, subject, counts),
+    )
 
 
 def _tell_synced(runtime: ServiceRuntime, subject: str, counts: Mapping[str, int]) -> None:

@@ -18,6 +18,8 @@ doing it twice does no harm, and looks first whether it was done.
 - watch: the outbox leaves out an alarm that was written in the same period;
 - retention: each case is looked at anew under its lock, and a record is signed once;
 - reports: a report's journal says what was begun, and only the custodian makes calls;
+- local-list: entries and how far decisions were read are one step, and of two one is overtaken;
+- look-back: an item is recorded once, and of two that look for the same one is overtaken;
 - compact: whoever makes a snapshot holds a lock, and looks first whether it was made;
 - canary: a server whose last canary is young is passed over; two that overlap take other bytes.
 """

@@ -15,7 +15,7 @@ from safehold.cases.review.model import ReviewOptions, View, ViewLevel
 from safehold.cases.review.parts import ReviewParts
 from safehold.cases.review.service import ReviewService
 from safehold.cases.review.views import ViewService
-from safehold.hashing.model import VariantDigests
+from safehold.hashing.model import SignalType, VariantDigests
 from safehold.ids import CaseId, IdMaker, ServiceId
 from safehold.intake.model import Answer, Appeal, Context, Flag, Submission
 from safehold.matching.match import Match
@@ -31,7 +31,7 @@ CYD = user("cyd", Role.APPROVER)
 DEE = user("dee", Role.APPROVER)
 OLE = user("ole", Role.OFFICER)
 EXACT = match()
-MD5 = replace(match(), signal=match().signal.MD5, known_by=frozenset({match().signal.MD5}))
+MD5 = replace(match(), signal=SignalType.MD5, known_by=frozenset({SignalType.MD5}))
 NEAR = match(exact=False)
 PICTURE = bytes(range(32))
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from safehold.cases.model import Case, CaseState, Queue
+from safehold.cases.review.options import ReviewOptions
 from safehold.cases.review.refusals import (
     LockedError,
     NotLockedError,
@@ -323,12 +324,12 @@ class QueueFilter:
 
     Attributes:
         queue, service_id, surface, tier, attention: only those; None (or "") for all.
+        aside: id of an entry that was set aside: only what it matched.
         state: which state; open ones unless another is asked for.
-        for_user: leaves out what others have locked and what this user has passed on or may
-            not decide (an appeal against their own decision); None leaves nothing out.
+        for_user: without what others have locked and what this user has passed on or may not
+            decide (an appeal against their own decision); None leaves nothing out.
         order: see `Order`.
-        after: `QueueRow.cursor` of the last row before, for the next page.
-        limit: at most so many.
+        after, limit: `QueueRow.cursor` of the last row before, and how many come after it.
     """
 
     queue: Queue | None = None
@@ -336,6 +337,7 @@ class QueueFilter:
     surface: str = ""
     tier: str = ""
     attention: str = ""
+    aside: str = ""
     state: CaseState = CaseState.OPEN
     for_user: UserId | None = None
     order: Order = Order.URGENCY
@@ -358,41 +360,6 @@ class QueueRow:
     lock: CaseLock | None
     occurrences: int
     cursor: str
-
-
-@dataclass(frozen=True, slots=True)
-class ReviewOptions:
-    """Bounds and choices of review.
-
-    Attributes:
-        lock_minutes: how long a case stays locked without an action of its holder.
-        views_per_day: budget of views of one person within 24 hours.
-        pause_after: views after which a pause is enforced.
-        pause_minutes: how long that pause is.
-        view_seconds: after how long a preview hides itself.
-        small_side: longest side of a blurred preview in pixels.
-        side: longest side of a sharp preview in pixels.
-        stills: largest number of stills of a video or an animation.
-        colour: whether previews may be seen in colour at all.
-        likeness_radius: largest radius in bits of a clearing by likeness.
-        group_distance: cases whose pictures are within so many bits are one group.
-        proposal_days: after how long a proposal that nobody decided expires.
-        max_words: longest text of a reason or a note, in characters.
-    """
-
-    lock_minutes: float = 15.0
-    views_per_day: int = 200
-    pause_after: int = 25
-    pause_minutes: float = 10.0
-    view_seconds: int = 20
-    small_side: int = 240
-    side: int = 720
-    stills: int = 8
-    colour: bool = True
-    likeness_radius: int = 8
-    group_distance: int = 31
-    proposal_days: float = 7.0
-    max_words: int = 3_000
 
 
 Figures = Mapping[str, Any]

@@ -9,11 +9,11 @@ from typing import Any
 
 from safehold.cases.model import Case
 from safehold.cases.review.model import CaseLock
-from safehold.hashing.model import SignalType
+from safehold.hashing.model import PDQ_BITS, SignalType
 from safehold.lists.model import Tier
 
 _EXACT = frozenset({SignalType.MD5, SignalType.SHA1, SignalType.SHA256})
-_NEAR = ((0, "same_look"), (10, "very_near"), (20, "near"), (31, "fairly_near"))
+_NEAR = ((0, "same_look"), (10, "very_near"), (20, "near"), (31, "fairly_near"), (PDQ_BITS, "far"))
 """Largest distance in bits of each word for how near a PDQ match is. 31 is ThreatExchange's
 threshold of confidence, and distances of good hashes are even."""
 
@@ -36,7 +36,7 @@ class MatchFact:
         signal: by which digest.
         exact: whether by the bytes, and not by likeness.
         alone: whether md5 is all that the entry is known by.
-        distance: in bits.
+        distance: in bits; beyond all 256 where a remote matcher does not say.
         near: how near, as a code of `labels`.
         variant, orientation: which form of the picture matched; empty where that says nothing.
         conflict: whether the entry's digests contradict one another about this item.
@@ -79,7 +79,7 @@ def match_fact(match: Mapping[str, Any]) -> MatchFact:
 
 def near(distance: int) -> str:
     """How near a likeness is, as a code of `labels`."""
-    return next((word for largest, word in _NEAR if distance <= largest), "far")
+    return next((word for largest, word in _NEAR if distance <= largest), "untold")
 
 
 def best_match(matches: Iterable[Mapping[str, Any]]) -> MatchFact | None:

@@ -24,7 +24,8 @@ class Shown:
     Attributes:
         info: the list; None for one that is required and is not there.
         name: its name.
-        is_old: whether it has not changed for longer than the house's setting says.
+        is_old: whether it has neither changed nor been confirmed to be current for longer than
+            the house's setting says.
         required_by: the surfaces that require it.
         missing_on, stale_on: those of them for which it is missing, or too old.
     """
@@ -68,19 +69,19 @@ def shown_lists(
         oldest: age from which a list is called old; None for no such age.
     """
     known = {str(info.name): info for info in infos}
-    updated = {name: info.updated for name, info in known.items()}
+    confirmed = {name: info.confirmed for name, info in known.items()}
     using = {name: s for name, s in surfaces.items() if s.enabled}
     required = {name for surface in using.values() for name in surface.required_lists}
     found = []
     for name in sorted(known.keys() | required):
         by = sorted(place for place, s in using.items() if name in s.required_lists)
-        faults = {place: using[place].list_fault(name, updated, now) for place in by}
+        faults = {place: using[place].list_fault(name, confirmed, now) for place in by}
         info = known.get(name)
         found.append(
             Shown(
                 info=info,
                 name=name,
-                is_old=info is not None and oldest is not None and now - info.updated > oldest,
+                is_old=info is not None and oldest is not None and now - info.confirmed > oldest,
                 required_by=tuple(by),
                 missing_on=tuple(p for p in by if faults[p] is Reason.LIST_MISSING),
                 stale_on=tuple(p for p in by if faults[p] is Reason.LIST_STALE),

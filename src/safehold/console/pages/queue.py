@@ -12,15 +12,18 @@ from safehold.cases.model import Attention, CaseState, Queue
 from safehold.cases.review.model import LockedError, Order, QueueFilter
 from safehold.console.pages.facts import urgency
 from safehold.console.visit import Reply, Route, Visit
-from safehold.ids import ServiceId
+from safehold.ids import ID_LENGTH, ServiceId
 from safehold.lists.model import Tier
 from safehold.users.roles import Permission
 
 _TRIES = 5
 """How many cases "Take the next" tries that others take first."""
 
+_ASIDES = 50
+"""Entries that were set aside, the newest, whose cases are shown as groups."""
+
 _FIELD_LENGTH = 128
-_KEPT = ("queue", "service", "surface", "tier", "attention", "state", "order", "mine")
+_KEPT = ("queue", "service", "surface", "tier", "attention", "aside", "state", "order", "mine")
 """Fields of the filter, in the order of the address."""
 
 _Enum = TypeVar("_Enum", bound=enum.StrEnum)
@@ -45,6 +48,7 @@ def fields_of(given: Mapping[str, str]) -> Mapping[str, str]:
         "surface": given.get("surface", "")[:_FIELD_LENGTH],
         "tier": given.get("tier", "") if given.get("tier", "") in TIERS else "",
         "attention": _choice(Attention, given.get("attention", ""), Attention.NONE).value,
+        "aside": given.get("aside", "")[:ID_LENGTH],
         "state": _choice(CaseState, given.get("state", ""), CaseState.OPEN).value,
         "order": _choice(Order, given.get("order", ""), Order.URGENCY).value,
         "mine": "1" if given.get("mine") else "",
@@ -60,6 +64,7 @@ def filter_of(visit: Visit, fields: Mapping[str, str]) -> QueueFilter:
         surface=fields.get("surface", ""),
         tier=fields.get("tier", ""),
         attention=fields.get("attention", ""),
+        aside=fields.get("aside", ""),
         state=CaseState(fields["state"]),
         for_user=visit.me.user_id if "mine" in fields else None,
         order=Order(fields["order"]),
@@ -75,6 +80,10 @@ def show(visit: Visit) -> Reply:
     rows, total = visit.parts.reviews.queue(replace(wanted, after=after))
     with visit.parts.records.read() as transaction:
         counts = transaction.cases.counts()
+        asides = [
+            (aside, transaction.reviews.count_queue(QueueFilter(aside=aside.aside_id), visit.now))
+            for aside in transaction.hits.asides()[:_ASIDES]
+        ]
     return visit.page(
         "queue.html",
         rows=rows,
@@ -84,6 +93,7 @@ def show(visit: Visit) -> Reply:
         tabs=[(queue, counts.get((wanted.state, queue), 0)) for queue in Queue],
         services=dict(sorted(visit.parts.service_names().items(), key=lambda item: item[1])),
         people={user.user_id: user.name for user in visit.parts.users.users()},
+        asides=asides,
         orders=tuple(Order),
         states=STATES,
         tiers=TIERS,

@@ -23,6 +23,8 @@ class ExchangeKind(enum.StrEnum):
     THREATEXCHANGE = "threatexchange"
     FEED = "feed"
     """A whole list as csv, jsonl or lines: over HTTPS, from a file or from a bucket."""
+    SAFEHOLD = "safehold"
+    """What another Safehold has shared: a feed that is signed by it and sealed to this home."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class ExchangeOptions:
     """One exchange, a table `[exchanges.NAME]` of the settings. It needs `kind`.
 
     Attributes:
-        kind: `ncmec`, `stopncii`, `threatexchange` or `feed`.
+        kind: `ncmec`, `stopncii`, `threatexchange`, `feed` or `safehold`.
         list: the list that its entries go into; empty for one of the exchange's own name.
         url: the address; may be empty where the kind has a public one. A feed takes `https://`,
             `s3://bucket/key` and `file:///path` too.
@@ -54,6 +56,10 @@ class ExchangeOptions:
         max_withdrawn_share: largest share of the active entries that one run of a feed may
             withdraw.
         stale_hours: age of the last good run from which it is alarmed; 0 for never.
+        opinions: whether what people decide about its entries is sent back to it.
+        opinion_hours: how long that waits, so that a decision may be undone.
+        peer: of `safehold`: the peer that has made it, by its name here.
+        opinion_reason: of NCMEC: the id of the reason that negative opinions give.
     """
 
     kind: str = ""
@@ -72,6 +78,10 @@ class ExchangeOptions:
     timeout_seconds: float = 60.0
     max_withdrawn_share: float = 0.2
     stale_hours: float = 48.0
+    peer: str = ""
+    opinions: bool = False
+    opinion_hours: float = 24.0
+    opinion_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +120,8 @@ class Page:
         unusable: statements that bring nothing that can be matched here, by code.
         faults: rows that could not be read, by code; they are not among the statements.
         replaces: whether the run as a whole names every entry there is, so that others are to be
-            withdrawn when it has finished.
+            withdrawn when it has finished. The same on all pages of a source; the times of their
+            statements then count for nothing.
     """
 
     statements: tuple[Statement, ...]

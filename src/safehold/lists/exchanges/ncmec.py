@@ -3,11 +3,18 @@
 Entries are asked for by the time of their last change, from a moment to a moment, and come in
 pages that are in no order of time. So the latest time that was seen is believed only when a range
 is exhausted; it is the checkpoint, less an overlap, since it is the other machine's clock that
-made it. An address of a page is good with its own range only, and for twelve hours: where it is
-refused, the range is asked for anew. A page that stays damaged is asked for by halves of its
-range, down to a second.
+made it. No time counts as later than the end of the range that was asked for: one that lies far
+ahead, by mistake, would be a checkpoint behind which nothing is found any more, and an entry that
+no later word takes out.
 
-The addresses are those that ThreatExchange's client names (python-threatexchange, `hash_api.py`).
+An address of a page is good with its own range only, and for twelve hours: where it is refused,
+its range is asked for anew. A long time is asked for in ranges of half a year, one after the other,
+so that this costs the range alone. A page that stays damaged is asked for by halves of its range,
+down to a second; a second that stays damaged is passed over. When many in a row do, it is the
+source that is out of order, and not a page: then the run fails, and the next goes on there.
+
+The addresses are those that ThreatExchange's client names (python-threatexchange 1.2,
+`exchanges/clients/ncmec/hash_api.py`).
 """
 
 from __future__ import annotations
@@ -16,7 +23,7 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 from safehold.lists.exchanges import ncmec_xml
 from safehold.lists.exchanges.authorization import basic
@@ -27,6 +34,7 @@ from safehold.lists.exchanges.model import (
     Page,
     PageAddressError,
     Refusal,
+    Statement,
 )
 from safehold.outbound.model import Call, Reply
 
@@ -56,16 +64,24 @@ FIRST = dt.datetime(2000, 1, 1, tzinfo=dt.UTC)
 OVERLAP = dt.timedelta(minutes=10)
 """By how much a run begins before the latest time that was seen."""
 
+RANGE = dt.timedelta(days=180)
+"""The longest range that is asked for at once."""
+
+MOST_PASSED_OVER = 16
+"""How many ranges in a row are passed over."""
+
 _SECOND = dt.timedelta(seconds=1)
 _VERSION = "/v2"
 _MOST_RANGES = 64
+_ODD = frozenset({".", ".."})
 
 
 class Ncmec:
     """See `interface.Exchange`.
 
     A cursor has `done`, the checkpoint; and within a run `from` and `to`, the range; `next`, the
-    page's address; `max`, the latest time seen; `rest`, ranges that are still to be asked for.
+    page's address; `max`, the latest time seen; `rest`, ranges that are still to be asked for;
+    `lost`, how many ranges were passed over since a page could be read.
     """
 
     def __init__(self, base: str, credentials: Credentials, options: ExchangeOptions) -> None:
@@ -79,8 +95,17 @@ class Ncmec:
         return self._begin(done, now)
 
     def restart(self, cursor: str, now: dt.datetime) -> str:
-        """The first page of the same, with a range that ends now."""
-        return self._begin(json.loads(cursor)["done"], now)
+        """The first page of the range whose page it is; the run ends now.
+
+        Ranges that are exhausted already stay so: what changed since stands in a later one.
+        """
+        place = json.loads(cursor)
+        if "from" not in place:
+            return self._begin(place["done"], now)
+        ranges = [[place["from"], place["to"]], *place.get("rest", [])]
+        ranges[-1][1] = max(ranges[-1][1], _write(now + _SECOND))
+        kept = {name: place[name] for name in ("done", "max", "lost") if name in place}
+        return json.dumps(_first(kept, ranges))
 
     def _begin(self, done: str, now: dt.datetime) -> str:
         first = FIRST
@@ -90,7 +115,7 @@ class Ncmec:
             first = max(FIRST, now - dt.timedelta(days=self._options.first_days))
         # The end is another second, so that what changes in this one is not cut in two.
         last = max(now, first) + _SECOND
-        return json.dumps({"done": done, "from": _write(first), "to": _write(last)})
+        return json.dumps(_first({"done": done}, [[_write(first), _write(last)]]))
 
     def call(self, cursor: str) -> Call:
         """Ask for a page."""
@@ -113,8 +138,10 @@ class Ncmec:
         """Take an answer apart."""
         place = json.loads(cursor)
         answer = ncmec_xml.read(reply.body)
+        place.pop("lost", None)
+        end = place["to"]
         if answer.latest is not None:
-            place["max"] = max(place.get("max", ""), _write(answer.latest))
+            place["max"] = max(place.get("max", ""), min(_write(answer.latest), end))
         finished = False
         if answer.following:
             self._address(answer.following)
@@ -125,7 +152,7 @@ class Ncmec:
             finished = not place.get("rest")
             place = _after(place)
         return Page(
-            tuple(answer.statements),
+            _within(answer.statements, _read(end)),
             json.dumps(place),
             finished,
             dict(answer.unusable),
@@ -156,7 +183,8 @@ class Ncmec:
     def pass_over(self, cursor: str) -> str | None:
         """What comes after a range of a second that stays damaged."""
         place = json.loads(cursor)
-        if _read(place["to"]) - _read(place["from"]) > _SECOND:
+        place["lost"] = place.get("lost", 0) + 1
+        if _read(place["to"]) - _read(place["from"]) > _SECOND or place["lost"] > MOST_PASSED_OVER:
             return None
         if not place.get("rest"):
             after = _read(place["to"])
@@ -170,6 +198,9 @@ class Ncmec:
         Raises:
             PageAddressError: it leads elsewhere.
         """
+        path = unquote(following.partition("?")[0])
+        if not following.isascii() or not following.isprintable() or _ODD & set(path.split("/")):
+            raise PageAddressError
         base = urlsplit(self._base)
         own = f"{base.scheme}://{base.netloc}"
         if following.startswith(f"{self._base}{_VERSION}/"):
@@ -181,13 +212,29 @@ class Ncmec:
         raise PageAddressError
 
 
+def _first(kept: dict[str, Any], ranges: list[list[str]]) -> dict[str, Any]:
+    """The first page of the first of some ranges; what is longer than `RANGE` is parted."""
+    (first, last), *rest = ranges
+    if _read(last) - _read(first) > RANGE:
+        middle = _write(_read(first) + RANGE)
+        rest, last = [[middle, last], *rest], middle
+    return {**kept, "from": first, "to": last} | ({"rest": rest} if rest else {})
+
+
 def _after(place: dict[str, Any]) -> dict[str, Any]:
     """Where to go on when a range is exhausted."""
     rest = place.get("rest", [])
     if not rest:
         return {"done": max(place["done"], place.get("max", ""))}
-    kept: dict[str, Any] = {name: place[name] for name in ("done", "max") if name in place}
-    return {**kept, "from": rest[0][0], "to": rest[0][1], "rest": rest[1:]}
+    return _first({name: place[name] for name in ("done", "max", "lost") if name in place}, rest)
+
+
+def _within(statements: list[Statement], end: dt.datetime) -> tuple[Statement, ...]:
+    """Statements whose times are not behind the end of the range that was asked for."""
+    return tuple(
+        said if said.source_at is None else said._replace(source_at=min(said.source_at, end))
+        for said in statements
+    )
 
 
 def _write(moment: dt.datetime) -> str:
@@ -204,12 +251,22 @@ def make(options: ExchangeOptions, credentials: Credentials) -> Ncmec:
     Raises:
         ExchangeSettingsError: no such environment, or no credentials.
     """
+    base = base_of(options)
+    if not credentials.user or not credentials.password:
+        raise ExchangeSettingsError("An exchange with NCMEC needs a user and a password.")
+    return Ncmec(base, credentials, options)
+
+
+def base_of(options: ExchangeOptions) -> str:
+    """The address of an environment, without the version.
+
+    Raises:
+        ExchangeSettingsError: no such environment.
+    """
     base = options.url.rstrip("/") or ENVIRONMENTS.get(options.environment, "")
     if not base:
         raise ExchangeSettingsError(
             "The environment of an exchange with NCMEC is not known.",
             hint=f"It is one of: {', '.join(ENVIRONMENTS)}. Or give its address as 'url'.",
         )
-    if not credentials.user or not credentials.password:
-        raise ExchangeSettingsError("An exchange with NCMEC needs a user and a password.")
-    return Ncmec(base.removesuffix(_VERSION), credentials, options)
+    return base.removesuffix(_VERSION)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -14,14 +15,24 @@ from safehold.lists.exchanges.model import PageDamagedError, Statement
 FORM = "%Y-%m-%dT%H:%M:%SZ"
 """Moments as they stand in addresses and answers: UTC, by the second."""
 
-_USED = ("md5", "sha1", "sha256", "pdq")
+_USED = {
+    "md5": re.compile(r"[0-9A-Fa-f]{32}"),
+    "sha1": re.compile(r"[0-9A-Fa-f]{40}"),
+    "sha256": re.compile(r"[0-9A-Fa-f]{64}"),
+    "pdq": re.compile(r"[0-9A-Fa-f]{64}"),
+}
+_NOT_USED = frozenset(
+    {"pdna", "netclean", "videntifier", "tmk_pdqf", "ssvh_pdna", "ssvh_safer_hash"}
+)
+"""Kinds of digests that need licensed software, or whole videos."""
+
+_EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 _TAGS = {
     "image": ("image", False),
     "video": ("video", False),
     "deletedimage": ("image", True),
     "deletedvideo": ("video", True),
 }
-_LONGEST_KIND = 32
 
 
 @dataclass(slots=True)
@@ -58,14 +69,16 @@ def read(body: bytes) -> Answer:
         root = etree.fromstring(body, parser)
     except (etree.XMLSyntaxError, ValueError) as error:
         raise PageDamagedError from error
-    if b"<!DOCTYPE" in body or _tag(root) != "queryresult":
+    # Whatever the coding: a document type that declares entities is seen here.
+    if root.getroottree().docinfo.internalDTD is not None or _tag(root) != "queryresult":
         raise PageDamagedError
     answer = Answer()
     for part in _children(root):
         if _tag(part) in ("images", "videos"):
-            _take(answer, _moment(part.get("maxTimestamp", "")))
+            latest = _moment(part.get("maxTimestamp", ""))
+            _take(answer, latest)
             for item in _children(part):
-                _read_item(answer, item)
+                _read_item(answer, item, latest)
         elif _tag(part) == "paging":
             answer.following = next(
                 ((one.text or "").strip() for one in _children(part) if _tag(one) == "next"), ""
@@ -73,7 +86,8 @@ def read(body: bytes) -> Answer:
     return answer
 
 
-def _read_item(answer: Answer, item: etree._Element) -> None:
+def _read_item(answer: Answer, item: etree._Element, latest: dt.datetime | None) -> None:
+    """Read one entry; `latest` is the latest time of its part of the page."""
     kind, deleted = _TAGS.get(_tag(item), ("", False))
     if not kind:
         answer.faults["row_unknown"] += 1
@@ -86,6 +100,9 @@ def _read_item(answer: Answer, item: etree._Element) -> None:
         return
     at = _moment((parts["timestamp"].text or "").strip()) if "timestamp" in parts else None
     _take(answer, at)
+    # One that does not tell its time is not younger than the youngest: so a later word stands
+    # against it, whatever the clock says here.
+    at = at or latest
     digests = dict.fromkeys(_USED, "")
     if not deleted and "fingerprints" in parts:
         digests |= _fingerprints(answer, parts["fingerprints"])
@@ -99,16 +116,22 @@ def _read_item(answer: Answer, item: etree._Element) -> None:
 
 
 def _fingerprints(answer: Answer, part: etree._Element) -> dict[str, str]:
-    found = {}
+    found: dict[str, str] = {}
+    spoilt: dict[str, str] = {}
     for one in _children(part):
-        name, value = _tag(one), (one.text or "").strip()
+        name, value = _tag(one).replace("-", "_"), (one.text or "").strip()
         if name in _USED and value:
-            found[name] = value
+            (found if _USED[name].fullmatch(value) else spoilt)[name] = value
         elif name in _USED:
-            # What is too long for an answer stands elsewhere; these are not.
+            # What is too long for an answer stands elsewhere, behind an address.
             answer.unusable["digest_elsewhere"] += 1
         else:
-            answer.unusable[f"{name[:_LONGEST_KIND]}_not_usable"] += 1
+            # Codes are a few known words, whatever an answer names its elements.
+            answer.unusable[f"{name if name in _NOT_USED else 'other'}_not_usable"] += 1
+    if not found:
+        return spoilt  # a row that cannot be read: its fault is told where rows are checked
+    for name in spoilt:
+        answer.unusable[f"{name}_malformed"] += 1
     return found
 
 
@@ -129,9 +152,10 @@ def _tag(element: etree._Element) -> str:
 
 
 def _moment(text: str) -> dt.datetime | None:
-    """A moment in UTC; None where it is none, or has no zone."""
+    """A moment in UTC; None where it is none, has no zone, or lies before all entries."""
     try:
         found = dt.datetime.fromisoformat(text)
-    except ValueError:
+        at = None if found.tzinfo is None else found.astimezone(dt.UTC)
+    except (ValueError, OverflowError):
         return None
-    return None if found.tzinfo is None else found.astimezone(dt.UTC)
+    return None if at is None or at < _EPOCH else at

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
 from typing import Protocol
 
 from safehold.lists.exchanges.interface import Exchange
@@ -13,6 +13,8 @@ from safehold.lists.exchanges.model import (
     ExchangeOptions,
     ExchangeSettingsError,
 )
+from safehold.lists.opinions.model import Subject
+from safehold.outbound.model import Call, Reply
 
 PAGED: Mapping[ExchangeKind, str] = {
     ExchangeKind.NCMEC: "safehold.lists.exchanges.ncmec",
@@ -20,6 +22,30 @@ PAGED: Mapping[ExchangeKind, str] = {
     ExchangeKind.THREATEXCHANGE: "safehold.lists.exchanges.threatexchange",
 }
 """The modules of the kinds that come in pages."""
+
+
+OPINIONS: Mapping[ExchangeKind, str] = {
+    kind: f"safehold.lists.exchanges.{kind.value}_feedback" for kind in PAGED
+}
+"""The modules that tell opinions."""
+
+
+class TellsOpinions(Protocol):
+    """What a module that tells opinions has."""
+
+    def send(
+        self, options: ExchangeOptions, credentials: Credentials, subject: Subject, /
+    ) -> Generator[Call, Reply, None]:
+        """The calls that tell an opinion; each is given its answer.
+
+        Raises:
+            OpinionUnfitError: the source has no word for it.
+        """
+        ...
+
+    def check(self, options: ExchangeOptions, credentials: Credentials, /) -> None:
+        """Raise `ExchangeSettingsError` where opinions could never be sent."""
+        ...
 
 
 class _Module(Protocol):
@@ -44,6 +70,21 @@ def kind_of(name: str, options: ExchangeOptions) -> ExchangeKind:
             f"The setting exchanges.{name}.kind names no kind of exchange.",
             hint=f"It is one of: {kinds}.",
         ) from None
+
+
+def opinions(name: str, options: ExchangeOptions) -> TellsOpinions:
+    """What tells opinions to an exchange.
+
+    Raises:
+        ExchangeSettingsError: it takes none.
+    """
+    module = OPINIONS.get(kind_of(name, options))
+    if module is None:
+        raise ExchangeSettingsError(
+            f"The exchange {name} takes no opinions.", hint="Leave out its setting 'opinions'."
+        )
+    found: TellsOpinions = importlib.import_module(module)
+    return found
 
 
 def exchange(kind: ExchangeKind, options: ExchangeOptions, credentials: Credentials) -> Exchange:

@@ -2,7 +2,9 @@
 
 Each record is the present word on one hash, and takes the place of what was said of it before. A
 hash may stand in several cases: it is looked for as long as one of them is open, and withdrawn
-when all are withdrawn or deleted. The checkpoint is the service's own.
+when all are withdrawn or deleted. The checkpoint is the service's own, but never later than when
+the run began: a time that lies far ahead, by mistake, would hide all that comes after it. Runs
+begin a little before it, since nobody says whether what changed in that very second is told again.
 """
 
 from __future__ import annotations
@@ -30,16 +32,24 @@ from safehold.outbound.model import Call, Reply
 
 BASE = "https://api.stopncii.org/v1"
 PAGE_ROWS = 800
+OVERLAP = 600
+"""By how much a run begins before the checkpoint, in seconds."""
+
 FIRST = 10
 """From when the first run asks, in seconds since 1970: the service does not take zero."""
 
 _COLUMNS: Mapping[str, str] = {"ImagePDQ": "pdq", "VideoMD5": "md5"}
+_NOT_USED = frozenset({"VideoTMK", "Text", "URL"})
 _GONE = frozenset({"Withdrawn", "Deleted"})
 _LONGEST_TOKEN = 2_048
 
 
 class StopNcii:
-    """See `interface.Exchange`. A cursor has `since`, the checkpoint, and `token` of a page."""
+    """See `interface.Exchange`.
+
+    A cursor has `since`, the checkpoint; and within a run `from`, the time that is asked for;
+    `until`, when the run began; `token` of a page. Times are in seconds since 1970.
+    """
 
     def __init__(self, base: str, credentials: Credentials, options: ExchangeOptions) -> None:
         self._base = base
@@ -52,21 +62,24 @@ class StopNcii:
 
     def begin(self, checkpoint: str, now: dt.datetime) -> str:
         """The first page of all that changed since the checkpoint."""
+        present = int(now.timestamp())
         if checkpoint:
-            return json.dumps({"since": json.loads(checkpoint)["since"]})
+            since = json.loads(checkpoint)["since"]
+            return _first(since, since - OVERLAP, present)
         days = self._options.first_days
         since = int((now - dt.timedelta(days=days)).timestamp()) if days else FIRST
-        return json.dumps({"since": max(FIRST, since)})
+        return _first(max(FIRST, since), since, present)
 
     def restart(self, cursor: str, now: dt.datetime) -> str:
         """The first page of the same."""
-        return json.dumps({"since": json.loads(cursor)["since"]})
+        place = json.loads(cursor)
+        return _first(place["since"], place.get("from", place["since"]), int(now.timestamp()))
 
     def call(self, cursor: str) -> Call:
         """Ask for a page."""
         place = json.loads(cursor)
         rows = self._options.page_rows or PAGE_ROWS
-        query = {"startTimestamp": place["since"], "pageSize": rows}
+        query = {"startTimestamp": place.get("from", place["since"]), "pageSize": rows}
         if "token" in place:
             query["nextPageToken"] = place["token"]
         return Call(
@@ -89,18 +102,18 @@ class StopNcii:
         for record in records:
             statement = _statement(record, unusable, faults)
             if statement is not None:
-                statements.append(statement)
+                statements.append(_until(statement, place.get("until")))
         if answer["hasMoreRecords"]:
             token = documents.text(answer.get("nextPageToken"))
             if not token or len(token) > _LONGEST_TOKEN:
                 raise PageDamagedError
             if token == place.get("token"):
                 raise PageAddressError
-            after = {"since": place["since"], "token": token}
+            after = {**place, "token": token}
         else:
             since = documents.moment(answer.get("nextSetTimestamp"))
             later = place["since"] if since is None else int(since.timestamp())
-            after = {"since": max(place["since"], later)}
+            after = {"since": max(place["since"], min(later, place.get("until", later)))}
         finished = not answer["hasMoreRecords"]
         return Page(tuple(statements), json.dumps(after), finished, unusable, faults)
 
@@ -121,6 +134,18 @@ class StopNcii:
         return None
 
 
+def _first(since: int, begin: int, now: int) -> str:
+    return json.dumps({"since": since, "from": max(FIRST, begin), "until": now})
+
+
+def _until(statement: Statement, until: int | None) -> Statement:
+    """A statement whose time is not later than that of its run: a later word stands against it."""
+    if until is None or statement.source_at is None:
+        return statement
+    began = dt.datetime.fromtimestamp(until, dt.UTC)
+    return statement._replace(source_at=min(statement.source_at, began))
+
+
 def _statement(record: Any, unusable: Counter[str], faults: Counter[str]) -> Statement | None:
     """What a record says of its hash; it is known by that, and has no other id."""
     if not isinstance(record, dict):
@@ -129,8 +154,8 @@ def _statement(record: Any, unusable: Counter[str], faults: Counter[str]) -> Sta
     kind, value = documents.text(record.get("signalType")), documents.text(record.get("hashValue"))
     column = _COLUMNS.get(kind)
     if column is None:
-        word = kind.lower() if kind.isalnum() and kind.isascii() and len(kind) < 32 else "other"
-        unusable[f"{word}_not_usable"] += 1
+        # Codes are a few known words, whatever an answer names its kinds.
+        unusable[f"{kind.lower() if kind in _NOT_USED else 'other'}_not_usable"] += 1
         return None
     at = documents.moment(record.get("lastModtimestamp"))
     status = record.get("hashStatus")
@@ -139,7 +164,7 @@ def _statement(record: Any, unusable: Counter[str], faults: Counter[str]) -> Sta
         return None
     cases = record.get("caseNumbers")
     states = list(cases.values()) if isinstance(cases, dict) and cases else [status]
-    gone = all(state in _GONE for state in states)
+    gone = all(isinstance(state, str) and state in _GONE for state in states)
     row = dict.fromkeys(COLUMNS, "") | {column: value, "state": "withdrawn" if gone else ""}
     return Statement(tuple(row.values()), at)
 

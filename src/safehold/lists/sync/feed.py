@@ -4,17 +4,18 @@ The file is fetched into a private file first, and taken over as a whole: rows t
 are left out and counted, entries that it does not name any more are withdrawn, unless they are
 more than `max_withdrawn_share` allows. A file that did not change since the last run is not read
 again. A file that is cut short on its way never arrives: the other machine announces its length,
-or ends it properly.
+or ends it properly. A file of this machine that is written while it is read is read again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import json
 import os
-import tempfile
+import stat
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, BinaryIO, Protocol
@@ -29,15 +30,20 @@ from safehold.lists.exchanges.model import (
     Credentials,
     ExchangeKind,
     ExchangeOptions,
+    ExchangeRefusedError,
     ExchangeSettingsError,
     PageDamagedError,
+    Refusal,
 )
 from safehold.lists.importing import Importer, ImportOptions
 from safehold.lists.interface import ListStore
 from safehold.lists.model import ListFileError, Tier
+from safehold.lists.sync.asking import Asking, StoppedError
 from safehold.lists.sync.interface import SyncStore
-from safehold.lists.sync.machine import check_owner, failed
-from safehold.lists.sync.model import SyncCounts, SyncError, SyncState
+from safehold.lists.sync.machine import MAX_CURSOR, failed
+from safehold.lists.sync.model import SyncCounts, SyncError, SyncOvertakenError, SyncState
+from safehold.lists.sync.owners import check_owner, fingerprint, marked, unmarked
+from safehold.lists.sync.passing import FeedUnwritableError, passing_folder
 from safehold.outbound.model import Call, OutboundError, OutboundTooLongError, Reply
 
 UNCHANGED = 304
@@ -103,7 +109,7 @@ class Web:
         reply = self.send(call)
         if reply.status == UNCHANGED:
             return Fetched(mark, changed=False)
-        named = [reply.headers.get(name, "") for name in ("etag", "last-modified")]
+        named = [_word(reply.headers.get(name, "")) for name in ("etag", "last-modified")]
         return Fetched(json.dumps(named) if any(named) else "", changed=True)
 
 
@@ -117,12 +123,17 @@ class LocalFile:
     def fetch(self, mark: str, into: BinaryIO) -> Fetched:
         """See `Place`."""
         try:
-            with self.path.open("rb") as file:
-                stat = os.fstat(file.fileno())
-                now = json.dumps([stat.st_mtime_ns, stat.st_size, stat.st_ino])
+            # Without waiting: what is no file may never give anything.
+            descriptor = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+            with os.fdopen(descriptor, "rb") as file:
+                if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                    raise FeedMissingError
+                now = _mark_of(descriptor)
                 if now == mark:
                     return Fetched(mark, changed=False)
                 _copy(file, into, self.max_bytes)
+                if _mark_of(descriptor) != now:
+                    raise PageDamagedError
         except OSError as error:
             raise FeedMissingError from error
         return Fetched(now, changed=True)
@@ -171,17 +182,29 @@ class Feed:
 
 @dataclass(frozen=True, slots=True)
 class FeedParts:
-    """What is needed: the stores, what reads list files, a private folder, the present moment."""
+    """What is needed.
+
+    Attributes:
+        lists, syncs: the stores.
+        importer: reads list files.
+        folder: private, for feeds on their way.
+        clock: the present moment.
+        asking: asks again.
+        open: opens what a peer has shared: its settings, its bytes, and the number of the last one
+            that was taken; gives its number and its rows, JSON Lines.
+    """
 
     lists: ListStore
     syncs: SyncStore
     importer: Importer
     folder: Path
     clock: Clock
+    asking: Asking
+    open: Callable[[ExchangeOptions, bytes, int], tuple[int, bytes]]
 
 
 def sync_feed(feed: Feed, parts: FeedParts, *, again: bool = False) -> SyncState:
-    """Take a feed over, if it has changed; the state as it was written.
+    """Take a feed over, if it has changed; the state as it was written last.
 
     Args:
         feed: the feed.
@@ -193,44 +216,126 @@ def sync_feed(feed: Feed, parts: FeedParts, *, again: bool = False) -> SyncState
         ExchangeSettingsError: the list was made from another source.
         DatabaseError: nothing can be written.
     """
-    kind = ExchangeKind.FEED.value
+    kind = feed.options.kind
     found = parts.syncs.find(feed.list_name, feed.name)
     check_owner(parts.lists, feed.list_name, kind, found)
+    state = found or SyncState(feed.list_name, feed.name)
     try:
-        return _sync(feed, parts, found, "" if again or found is None else found.cursor)
-    except (OutboundError, SyncError, ListFileError, PageDamagedError) as error:
-        if error.code == "sync_overtaken":
-            raise
+        return _sync(feed, parts, state, again=again)
+    except StoppedError:
+        return state
+    except SyncOvertakenError:
+        raise
+    except (OutboundError, SyncError, ListFileError, *_ANSWERS) as error:
         return failed(parts.syncs, feed.list_name, feed.name, (error.code, parts.clock))
 
 
-def _sync(feed: Feed, parts: FeedParts, found: SyncState | None, mark: str) -> SyncState:
+_ANSWERS = (PageDamagedError, ExchangeRefusedError)
+
+
+def _sync(feed: Feed, parts: FeedParts, state: SyncState, *, again: bool) -> SyncState:
     began = parts.clock.now()
-    state = found or SyncState(feed.list_name, feed.name)
     ended = replace(state, number=state.number + 1, began=None, good=began, failures=0, code="ok")
-    parts.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=parts.folder, prefix="feed-") as name:
-        path = Path(name) / _file_name(feed.options)
-        with path.open("wb") as into:
-            fetched = feed.place.fetch(mark, into)
-        ended = replace(ended, ended=parts.clock.now(), cursor=fetched.mark)
-        if not fetched.changed:
-            ended = replace(ended, counts=SyncCounts())
-            parts.syncs.save(ended)
-        else:
-            plain = _inflated(path, feed.options.max_bytes)
-            options = ImportOptions(
-                type=SignalType(feed.options.digest_type) if feed.options.digest_type else None,
-                format=ListFormat(feed.options.format) if feed.options.format else None,
-                tier=feed.tier,
-                replace=True,
-                source=ExchangeKind.FEED.value,
-                max_withdrawn_share=feed.options.max_withdrawn_share,
-                sync=replace(ended, counts=SyncCounts()),
-            )
-            parts.importer.import_file(feed.list_name, plain, parts.clock.now(), options)
+    source = _source_of(feed)
+    mark, serial = _kept(unmarked(source, state.cursor) or "")
+    mark = "" if again else mark
+    with passing_folder(parts.folder) as folder:
+        path = folder / _file_name(feed.options)
+        fetched = _fetched(feed.place, mark, path, parts.asking)
+        with contextlib.ExitStack() as stack:
+            if not fetched.changed:
+                plain = None
+            elif feed.options.kind == ExchangeKind.SAFEHOLD:
+                serial, rows = parts.open(feed.options, path.read_bytes(), serial)
+                plain = stack.enter_context(_in_memory(rows, folder))
+            else:
+                plain = _inflated(path, feed.options.max_bytes)
+            kept = marked(source, json.dumps([fetched.mark, serial]))
+            if len(kept) > MAX_CURSOR:
+                kept = marked(source, json.dumps(["", serial]))
+            ended = replace(ended, ended=parts.clock.now(), cursor=kept, counts=SyncCounts())
+            if plain is None:
+                parts.syncs.save(ended)
+            else:
+                options = _import_options(feed, ended)
+                parts.importer.import_file(feed.list_name, plain, parts.clock.now(), options)
     parts.lists.confirm(feed.list_name, began)
     return parts.syncs.find(feed.list_name, feed.name) or ended
+
+
+def _import_options(feed: Feed, ended: SyncState) -> ImportOptions:
+    options = feed.options
+    shared = options.kind == ExchangeKind.SAFEHOLD
+    form = ListFormat(options.format) if options.format else None
+    return ImportOptions(
+        type=SignalType(options.digest_type) if options.digest_type else None,
+        format=ListFormat.JSONL if shared else form,
+        tier=feed.tier,
+        replace=True,
+        source=options.kind,
+        max_withdrawn_share=options.max_withdrawn_share,
+        sync=ended,
+    )
+
+
+def _kept(kept: str) -> tuple[str, int]:
+    """The mark of the feed that was taken last, and its number where it has one."""
+    try:
+        mark, serial = json.loads(kept)
+        return str(mark), int(serial)
+    except (ValueError, TypeError):
+        return "", 0
+
+
+@contextlib.contextmanager
+def _in_memory(rows: bytes, folder: Path) -> Iterator[Path]:
+    """A file of rows that is on no disk, where the system has such files; else a private one."""
+    try:
+        descriptor = os.memfd_create("rows")
+    except (AttributeError, OSError):  # not Linux
+        path = folder / "rows"
+        path.write_bytes(rows)
+        yield path
+        return
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(rows)
+        file.flush()
+        yield Path(f"/proc/self/fd/{descriptor}")
+
+
+def _source_of(feed: Feed) -> str:
+    """What a mark is good for: the same place, read in the same way, for a list of that tier."""
+    options = feed.options
+    words = (options.url, options.format, options.digest_type, feed.tier.value)
+    return fingerprint(*words, *([options.peer] if options.peer else []))
+
+
+def _fetched(place: Place, mark: str, path: Path, asking: Asking) -> Fetched:
+    """The feed in a file, asked for as often as is allowed."""
+
+    def fetch() -> Fetched:
+        try:
+            with path.open("wb") as into:
+                return place.fetch(mark, into)
+        except OSError as error:
+            raise FeedUnwritableError from error
+
+    return asking.until(fetch, _refusal)
+
+
+def _refusal(status: int) -> Refusal:
+    """What to do about an error's status (RFC 9110, section 15.5 and 15.6)."""
+    return Refusal.RETRY if status in (408, 425, 429) or status >= 500 else Refusal.STOP
+
+
+def _word(value: str) -> str:
+    """A header's value, if it can be sent back."""
+    return value if value.isascii() and value.isprintable() else ""
+
+
+def _mark_of(descriptor: int) -> str:
+    found = os.fstat(descriptor)
+    return json.dumps([found.st_mtime_ns, found.st_size, found.st_ino])
 
 
 def _file_name(options: ExchangeOptions) -> str:
@@ -275,4 +380,9 @@ def check(options: ExchangeOptions) -> None:
     if not options.url or options.format not in formats or options.digest_type not in types:
         raise ExchangeSettingsError(
             "The settings of a feed lack its address, or name a format or type that is not known."
+        )
+    if options.kind == ExchangeKind.SAFEHOLD and not options.peer:
+        raise ExchangeSettingsError(
+            "An exchange of kind 'safehold' needs the name of a peer.",
+            hint="'safehold peer add' names one; 'peer' of the exchange says which.",
         )

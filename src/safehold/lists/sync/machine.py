@@ -16,11 +16,13 @@ The rules:
 5. A run that fails leaves its cursor where it is. The list is confirmed as current (as of the
    moment when the run began) only when a run has finished.
 6. A list belongs to one source: what was made from a file or by another exchange is not touched.
+7. A source that names all its entries in each run (`Page.replaces`) withdraws those that the
+   pages of a run, as a whole, have not named. Where these are too many, nothing is withdrawn, and
+   the next run asks for all pages anew; where a page was lost, nothing is withdrawn either.
 """
 
 from __future__ import annotations
 
-import datetime as dt
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -33,55 +35,32 @@ from safehold.lists.entry_rows import RowChecker
 from safehold.lists.exchanges.interface import Exchange
 from safehold.lists.exchanges.model import (
     ExchangeRefusedError,
-    ExchangeSettingsError,
     Page,
     PageAddressError,
     PageBusyError,
     PageDamagedError,
     PageExpiredError,
-    Refusal,
 )
 from safehold.lists.interface import ImportPlan, ListStore
-from safehold.lists.model import ListInfo, Tier, UnknownListError
+from safehold.lists.model import Tier
+from safehold.lists.sync.asking import Asking, StoppedError, SyncOptions
 from safehold.lists.sync.interface import SyncStore
-from safehold.lists.sync.model import SyncCounts, SyncError, SyncOvertakenError, SyncState
-from safehold.lists.sync.rows import Rows, rows_of
-from safehold.outbound.model import (
-    Call,
-    OutboundDeniedError,
-    OutboundError,
-    OutboundRedirectError,
-    OutboundStatusError,
-    OutboundTooLongError,
-    Reply,
+from safehold.lists.sync.model import (
+    ListShrankError,
+    SyncCounts,
+    SyncError,
+    SyncOvertakenError,
+    SyncState,
 )
+from safehold.lists.sync.owners import check_owner
+from safehold.lists.sync.rows import Rows, rows_of
+from safehold.outbound.model import Call, OutboundError, OutboundTooLongError, Reply
 
 MAX_CURSOR = 4_096
 """Longest cursor, in characters."""
 
 Told = Callable[[SyncState], None]
 """Called after each page with the state that was written."""
-
-
-@dataclass(frozen=True, slots=True)
-class SyncOptions:
-    """How patient a run is.
-
-    Attributes:
-        tries: how often a page is asked for while the source is busy or cannot be reached.
-        damaged_tries: how often a page is asked for that comes damaged.
-        wait_seconds: the longest wait before the second try; it doubles with each.
-        longest_wait_seconds: bound of a wait, also of one that the source asks for.
-        restarts: how often one run begins again from its checkpoint.
-        max_pages: pages after which a run ends as one that goes round in a circle.
-    """
-
-    tries: int = 6
-    damaged_tries: int = 3
-    wait_seconds: float = 2.0
-    longest_wait_seconds: float = 120.0
-    restarts: int = 2
-    max_pages: int = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,10 +105,6 @@ class SyncParts:
     chance: Callable[[], float]
 
 
-class _Restart(Exception):  # noqa: N818 - it is no error
-    """The run is to be begun again from its checkpoint."""
-
-
 def never() -> bool:
     """A run that is never asked to stop."""
     return False
@@ -165,7 +140,7 @@ class Synchroniser:
         check_owner(parts.lists, source.list_name, source.kind, found)
         state = found or SyncState(source.list_name, source.name)
         try:
-            return _Run(parts, self._options, source, told).go(state, stop)
+            return _Run(parts, self._options, source, (stop, told)).go(state)
         except SyncOvertakenError:
             raise
         except SafeholdError as error:
@@ -189,15 +164,20 @@ class _Run:
     """One run. For one thread."""
 
     def __init__(
-        self, parts: SyncParts, options: SyncOptions, source: Source, told: Told | None
+        self,
+        parts: SyncParts,
+        options: SyncOptions,
+        source: Source,
+        between: tuple[Callable[[], bool], Told | None],
     ) -> None:
         self._parts = parts
         self._options = options
         self._source = source
-        self._told = told
+        self._stop, self._told = between
+        self._asking = Asking(options, parts.sleep, parts.chance, self._stop)
         self._seen: set[bytes] = set()
 
-    def go(self, state: SyncState, stop: Callable[[], bool]) -> SyncState:
+    def go(self, state: SyncState) -> SyncState:
         now = self._parts.clock.now()
         exchange = self._source.exchange
         if state.began is None:
@@ -205,17 +185,19 @@ class _Run:
             state = self._save(replace(begun, counts=SyncCounts()))
         for _ in range(self._options.restarts + 1):
             try:
-                return self._pages(state, stop)
-            except _Restart:
+                return self._pages(state)
+            except StoppedError:
+                return self._current()
+            except PageExpiredError:
                 state = self._current()
                 self._seen.clear()
                 cursor = exchange.restart(state.cursor, self._parts.clock.now())
                 state = self._save(replace(state, cursor=cursor))
         raise PageAddressError
 
-    def _pages(self, state: SyncState, stop: Callable[[], bool]) -> SyncState:
+    def _pages(self, state: SyncState) -> SyncState:
         for _ in range(self._options.max_pages):
-            if stop():
+            if self._stop():
                 return state
             self._note(state.cursor)
             try:
@@ -258,12 +240,13 @@ class _Run:
         """Write a page, and the state behind it, in one transaction."""
         now, source = self._parts.clock.now(), self._source
         assert state.began is not None
-        rows = rows_of(page.statements, self._parts.checker, state.began)
+        rows = rows_of(page.statements, self._parts.checker, state.began, timed=not page.replaces)
         after = replace(state, cursor=page.cursor, counts=_counts(state.counts, page, rows))
         after = replace(after, number=state.number + 1)
         if page.finished:
             after = replace(after, began=None, ended=now, good=state.began, failures=0, code="ok")
-        older = state.began if page.finished and page.replaces else None
+        named = page.replaces and not after.counts.pages_lost
+        older = state.began if page.finished and named else None
         plan = ImportPlan(
             now,
             source.tier,
@@ -275,49 +258,25 @@ class _Run:
         if not rows.drafts and not page.finished:
             self._parts.syncs.save(after)
             return after
-        with self._parts.lists.importing(state.list_name) as session:
-            session.stage(rows.drafts)
-            outcome = session.apply(plan)
+        try:
+            with self._parts.lists.importing(state.list_name) as session:
+                session.stage(rows.drafts)
+                outcome = session.apply(plan)
+        except ListShrankError:
+            # The next run asks for all of its pages: this one's are no whole list.
+            again = self._source.exchange.restart(state.cursor, now)
+            self._save(replace(state, cursor=again, began=now, counts=SyncCounts()))
+            raise
         assert outcome.sync is not None
         return outcome.sync
 
     def _fetch(self, cursor: str) -> Page:
         """A page, asked for as often as the options allow."""
-        busy = damaged = 0
-        while True:
-            asked: float | None = None
-            try:
-                exchange = self._source.exchange
-                return exchange.read(cursor, self._parts.send(exchange.call(cursor)))
-            except (PageDamagedError, OutboundTooLongError):
-                damaged += 1
-                if damaged >= self._options.damaged_tries:
-                    raise
-            except PageExpiredError as error:
-                raise _Restart from error
-            except OutboundStatusError as error:
-                refusal = self._source.exchange.refusal(cursor, error.status)
-                if refusal is Refusal.RESTART:
-                    raise _Restart from error
-                if refusal is Refusal.STOP:
-                    raise ExchangeRefusedError from error
-                busy, asked = busy + 1, error.retry_after
-                if busy >= self._options.tries:
-                    raise
-            except (OutboundDeniedError, OutboundRedirectError):
-                raise
-            except (OutboundError, PageBusyError):
-                busy += 1
-                if busy >= self._options.tries:
-                    raise
-            self._wait(busy + damaged, asked)
-
-    def _wait(self, times: int, asked: float | None) -> None:
-        """Wait as long as was asked for, or exponentially with full jitter; bounded."""
-        longest = self._options.longest_wait_seconds
-        backoff = min(longest, self._options.wait_seconds * 2.0 ** min(times - 1, 32))
-        chosen = backoff * self._parts.chance() if asked is None else asked
-        self._parts.sleep(min(longest, chosen))
+        exchange, send = self._source.exchange, self._parts.send
+        return self._asking.until(
+            lambda: exchange.read(cursor, send(exchange.call(cursor))),
+            lambda status: exchange.refusal(cursor, status),
+        )
 
     def _save(self, state: SyncState) -> SyncState:
         state = replace(state, number=state.number + 1)
@@ -329,26 +288,6 @@ class _Run:
         if found is None:
             raise SyncOvertakenError
         return found
-
-
-def check_owner(
-    lists: ListStore, name: ListName, kind: str, state: SyncState | None
-) -> ListInfo | None:
-    """The list, if there is one, which must have come from this kind of source (rule 6).
-
-    Raises:
-        ExchangeSettingsError: it has come from elsewhere.
-    """
-    try:
-        info = lists.get(name)
-    except UnknownListError:
-        return None
-    if info.source != kind or (state is None and info.active + info.other):
-        raise ExchangeSettingsError(
-            "The list of an exchange was made from another source.",
-            hint="Give the exchange a list of its own ('list' in its settings).",
-        )
-    return info
 
 
 def failed(syncs: SyncStore, name: ListName, exchange: str, how: tuple[str, Clock]) -> SyncState:
@@ -382,8 +321,3 @@ def _sum(*counts: Mapping[str, int]) -> dict[str, int]:
     for each in counts:
         total.update(each)
     return dict(sorted(total.items()))
-
-
-def age(state: SyncState, now: dt.datetime) -> dt.timedelta | None:
-    """How old the last good run is; None where there was none."""
-    return None if state.good is None else now - state.good

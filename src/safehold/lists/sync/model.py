@@ -80,6 +80,10 @@ class SyncState:
         )
         return replace(self, counts=counts)
 
+    def anew(self) -> SyncState:
+        """The step after which the next run begins at the very beginning."""
+        return SyncState(self.list_name, self.exchange, self.number + 1)
+
 
 class SyncError(SafeholdError):
     """A synchronisation that did not end well. Base of its kinds."""

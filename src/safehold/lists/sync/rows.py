@@ -35,7 +35,11 @@ class Rows:
 
 
 def rows_of(
-    statements: Sequence[Statement], checker: RowChecker, default: dt.datetime | None
+    statements: Sequence[Statement],
+    checker: RowChecker,
+    default: dt.datetime | None,
+    *,
+    timed: bool = True,
 ) -> Rows:
     """What the statements of a page say, each entry once.
 
@@ -46,13 +50,15 @@ def rows_of(
         statements: in the order of the page.
         checker: checks them, and keys exact digests.
         default: the time of statements that have none; None to leave them without.
+        timed: whether the times that statements have count; else all have the default's.
     """
     checker.take_dropped()
     faults: Counter[str] = Counter()
     latest: dict[EntryId, EntryDraft] = {}
     for statement in statements:
         try:
-            draft = _draft(statement, checker, default)
+            at = (statement.source_at if timed else None) or default
+            draft = _draft(statement, checker, at)
         except BadRowError as error:
             faults[error.fault.value] += 1
             continue
@@ -63,8 +69,7 @@ def rows_of(
     return Rows(tuple(latest.values()), withdrawn, faults, checker.take_dropped())
 
 
-def _draft(statement: Statement, checker: RowChecker, default: dt.datetime | None) -> EntryDraft:
-    at = statement.source_at or default
+def _draft(statement: Statement, checker: RowChecker, at: dt.datetime | None) -> EntryDraft:
     if statement.values[_STATE] != EntryState.WITHDRAWN.value:
         return checker.draft(statement.values)._replace(source_at=at)
     entry_id, classification = statement.values[0].strip(), statement.values[1].strip()

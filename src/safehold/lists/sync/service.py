@@ -20,8 +20,10 @@ from safehold.lists.exchanges.model import (
 from safehold.lists.importing import Importer
 from safehold.lists.model import Tier, list_name
 from safehold.lists.sync import feed as feeds
+from safehold.lists.sync.asking import Asking, SyncOptions
 from safehold.lists.sync.machine import Source, Synchroniser, SyncParts, Told, never
 from safehold.lists.sync.model import SyncState
+from safehold.lists.sync.owners import Bound, source_of
 
 FILE = "file://"
 BUCKET = "s3://"
@@ -45,6 +47,7 @@ class SyncSources:
         bucket: opens a feed in a bucket: its tag, and its content.
         folder: a private folder for feeds on their way.
         importer: reads list files.
+        open: opens what a peer has shared (`feed.FeedParts`).
     """
 
     options: Mapping[str, ExchangeOptions]
@@ -54,6 +57,7 @@ class SyncSources:
     ]
     folder: Path
     importer: Importer
+    open: Callable[[ExchangeOptions, bytes, int], tuple[int, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,9 +136,9 @@ class SyncService:
                 f"The setting exchanges.{name}.tier names no tier."
             ) from None
         credentials = self._sources.credentials(options)
-        if kind is ExchangeKind.FEED:
-            return self._feed(standing, tier, credentials, again=full)
-        exchange = registry.exchange(kind, options, credentials)
+        if kind in (ExchangeKind.FEED, ExchangeKind.SAFEHOLD):
+            return self._feed(standing, (tier, credentials), stop, again=full)
+        exchange = Bound(registry.exchange(kind, options, credentials), source_of(options))
         if full and standing.state is not None:
             state = standing.state
             fresh = replace(state, number=state.number + 1, cursor="", began=None)
@@ -145,10 +149,16 @@ class SyncService:
         return Synchroniser(self._parts).run(source, stop, told)
 
     def _feed(
-        self, standing: Standing, tier: Tier, credentials: Credentials, *, again: bool
+        self,
+        standing: Standing,
+        chosen: tuple[Tier, Credentials],
+        stop: Callable[[], bool],
+        *,
+        again: bool,
     ) -> SyncState:
         feeds.check(standing.options)
         parts, sources = self._parts, self._sources
+        tier, credentials = chosen
         feed = feeds.Feed(
             standing.name,
             standing.list_name,
@@ -156,8 +166,15 @@ class SyncService:
             self._place(standing.options, credentials),
             standing.options,
         )
+        asking = Asking(SyncOptions(), parts.sleep, parts.chance, stop)
         needed = feeds.FeedParts(
-            parts.lists, parts.syncs, sources.importer, sources.folder, parts.clock
+            parts.lists,
+            parts.syncs,
+            sources.importer,
+            sources.folder,
+            parts.clock,
+            asking,
+            sources.open,
         )
         return feeds.sync_feed(feed, needed, again=again)
 

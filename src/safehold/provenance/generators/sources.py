@@ -25,7 +25,9 @@ LONGEST_NAME: Final = 200
 LONGEST_SEED: Final = 64
 MAX_LORAS: Final = 64
 
-_ABSOLUTE = re.compile(r"['\"]*(?:[A-Za-z]:|file:|~[^\\/]*|\.\.?)?[\\/]", re.IGNORECASE)
+_ABSOLUTE = re.compile(
+    r"['\"]*(?:file:)?(?:[a-z]:|~[^\\/]*|\.\.?|%[^%\\/]+%|\$[^\\/]+)?[\\/]", re.IGNORECASE
+)
 _SEED = re.compile(r"-?\d{1,64}\Z", re.ASCII)
 _HASH = re.compile(r"(?:[a-z0-9]{1,16}:)?(?:0x)?([0-9a-f]{6,128})\Z")
 _WEIGHT = re.compile(r"[+-]?\d{1,6}(?:\.\d{0,20})?\Z|[+-]?\.\d{1,20}\Z", re.ASCII)
@@ -71,8 +73,8 @@ def passage(kind: PassageKind, text: object, piece: Piece, budget: Budget) -> It
 def name(value: object) -> str:
     """A name as it is said, in one line and cut; empty for what is none.
 
-    Of a path from the root, from a home or from where a program stood only the last part is kept:
-    the others may name a person's folder.
+    Of a path from the root, from a home (also one that a variable names) or from where a program
+    stood only the last part is kept: the others may name a person's folder.
     """
     if isinstance(value, int | float) and not isinstance(value, bool):
         value = str(value)

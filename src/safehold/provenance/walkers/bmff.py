@@ -56,10 +56,12 @@ class _Boxes:
         """The boxes in `span`; `path` ends in a slash or is empty."""
         keys: tuple[str, ...] = ()
         data = self.source.data
+        next_box = span[0]
         for kind, start, end in boxes(data, span, self.source.budget):
-            if depth == 0 and start > 8 and begins_picture(data, start - 8):
+            begin, next_box = next_box, end
+            if depth == 0 and begin and begins_picture(data, begin):
                 after = Source(data, self.source.budget, self.source.root, late=True)
-                yield from after.trailing(start - 8)
+                yield from after.trailing(begin)
                 if kind != b"ftyp":
                     return  # no box, and it goes to the end
             name = f"{path}{_letters(kind)}"

@@ -49,6 +49,7 @@ class Fault:
         cut: bytes of the body that are sent though all are announced; None for all.
         chop: bytes of the body that are kept, as if it were all of it; None for all.
         body: sent in place of the right one.
+        hang: seconds that pass before the answer; less where the server stops.
     """
 
     status: int = 0
@@ -56,6 +57,7 @@ class Fault:
     cut: int | None = None
     chop: int | None = None
     body: bytes | None = None
+    hang: float = 0.0
 
 
 class _Server(ThreadingHTTPServer):
@@ -72,6 +74,7 @@ class Door:
         self.calls: list[Asked] = []
         self.faults: deque[Fault] = deque()
         self._lock = threading.Lock()
+        self._stopped = threading.Event()
         self._server: ThreadingHTTPServer | None = None
 
     def answer(self, asked: Asked) -> Answer:
@@ -97,6 +100,7 @@ class Door:
         trace: TracebackType | None,
     ) -> None:
         if self._server is not None:
+            self._stopped.set()
             self._server.shutdown()
             self._server.server_close()
 
@@ -131,6 +135,8 @@ class Door:
                     self.rfile.read(length),
                 )
                 answer, fault = door.take(asked)
+                if fault.hang:
+                    door._stopped.wait(fault.hang)
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)

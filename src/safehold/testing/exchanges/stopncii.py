@@ -10,6 +10,7 @@ from typing import Any
 from safehold.testing.exchanges.door import Answer, Asked, Door
 
 FUNCTION_KEY, SUBSCRIPTION_KEY = "function", "subscription"
+FEEDBACK_KEY = "feedback-function"
 TOKEN_LIVES = dt.timedelta(hours=1)
 
 
@@ -20,6 +21,7 @@ class StopNciiDoor(Door):
         records: by hash.
         now: the service's own clock.
         circle: whether every page leads to the first.
+        told: opinions: hash and value.
     """
 
     def __init__(self, now: Callable[[], dt.datetime]) -> None:
@@ -27,6 +29,7 @@ class StopNciiDoor(Door):
         self.records: dict[str, dict[str, Any]] = {}
         self.now = now
         self.circle = False
+        self.told: list[tuple[str, str]] = []
         self._issued: dict[str, dt.datetime] = {}
 
     def put(self, value: str, cases: dict[str, str], kind: str = "ImagePDQ") -> None:
@@ -41,8 +44,20 @@ class StopNciiDoor(Door):
             "CSPFeedbacks": [],
         }
 
+    def _feedback(self, asked: Asked) -> Answer:
+        if asked.headers.get("x-functions-key") != FEEDBACK_KEY:
+            return Answer(401)
+        said = json.loads(asked.body)
+        for one in said["hashFeedbacks"]:
+            if one["hashValue"] not in self.records:
+                return Answer(404)
+            self.told.append((one["hashValue"], one["feedbackValue"]))
+        return Answer(200, b"{}")
+
     def answer(self, asked: Asked) -> Answer:
         """`FetchHashes`."""
+        if asked.path == "/v1/SubmitFeedback":
+            return self._feedback(asked)
         keys = (FUNCTION_KEY, SUBSCRIPTION_KEY)
         given = (
             asked.headers.get("x-functions-key"),

@@ -23,6 +23,7 @@ class ThreatExchangeDoor(Door):
         now: the service's own clock.
         circle: whether every page leads to the second.
         foreign: an address that pages lead to instead; empty for the right ones.
+        told: reactions: descriptor, and the form that was sent.
     """
 
     def __init__(self, now: Callable[[], dt.datetime]) -> None:
@@ -30,6 +31,7 @@ class ThreatExchangeDoor(Door):
         self.updates: dict[str, dict[str, Any]] = {}
         self.now = now
         self.circle = False
+        self.told: list[tuple[str, str]] = []
         self.foreign = ""
         self._issued: dict[str, dt.datetime] = {}
 
@@ -58,6 +60,14 @@ class ThreatExchangeDoor(Door):
         """`threat_updates`."""
         if asked.headers.get("authorization") != f"Bearer {TOKEN}" or "access_token" in asked.query:
             return error(401, 190)
+        if asked.path.endswith("/descriptors"):
+            own = asked.path.split("/")[-2]
+            if own not in self.updates:
+                return error(404, 100)
+            return Answer(200, json.dumps(self.updates[own]["descriptors"]).encode())
+        if asked.method == "POST":
+            self.told.append((asked.path.rpartition("/")[2], asked.body.decode()))
+            return Answer(200, b'{"success": true}')
         if asked.path != f"/v19.0/{GROUP}/threat_updates":
             return error(404, 100)
         since, rows = int(asked.query["start_time"]), int(asked.query["limit"])

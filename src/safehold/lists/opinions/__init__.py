@@ -1,0 +1,1 @@
+"""Opinions: what people decided about entries, as it goes back to where the entries come from."""

@@ -1,0 +1,1 @@
+"""Suppressions: single matches that people have found to be wrong."""

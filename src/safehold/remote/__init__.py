@@ -1,0 +1,1 @@
+"""Matchers on other machines, for operators who own no list."""

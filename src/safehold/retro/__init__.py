@@ -1,0 +1,1 @@
+"""Looking back when lists grow: kept digests of allowed items, matched with new entries."""

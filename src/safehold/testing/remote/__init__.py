@@ -1,0 +1,1 @@
+"""Simulators of remote matchers: real HTTP on loopback, and what can go wrong with it."""
