@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 from collections.abc import Callable
 from typing import NewType
 
@@ -41,13 +42,16 @@ ID_LENGTH = 26
 
 _ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
 _RANDOM_BYTES = 10
+_STEP_BYTES = 8
 
 
 class IdMaker:
-    """Makes ids that nobody can guess and that sort by the time at which they were made.
+    """Makes ids that nobody can guess and that sort in the order in which they were made.
 
     An id is 48 bits of milliseconds and 80 random bits, as 26 characters of Crockford's base 32
-    in lower case (the form of a ULID).
+    in lower case (the form of a ULID). Those of one millisecond from one maker grow by a random
+    step of 64 bits, so that records of one moment keep their order and the next id stays unknown.
+    One maker may serve several threads.
     """
 
     def __init__(
@@ -55,15 +59,27 @@ class IdMaker:
     ) -> None:
         self._clock = clock
         self._random_bytes = random_bytes
+        self._lock = threading.Lock()
+        self._milliseconds = -1
+        self._last = 0
 
     def __call__(self) -> str:
         """A new id."""
-        milliseconds = int(self._clock.now().timestamp() * 1000)
-        number = int.from_bytes(
-            milliseconds.to_bytes(6, "big") + self._random_bytes(_RANDOM_BYTES), "big"
-        )
+        with self._lock:
+            number = self._next()
         letters = []
         for _ in range(ID_LENGTH):
             number, place = divmod(number, 32)
             letters.append(_ALPHABET[place])
         return "".join(reversed(letters))
+
+    def _next(self) -> int:
+        milliseconds = int(self._clock.now().timestamp() * 1000)
+        if milliseconds == self._milliseconds:
+            self._last += 1 + int.from_bytes(self._random_bytes(_STEP_BYTES), "big")
+        else:
+            # The highest bit is left free for the steps: an id must not run into the next moment.
+            start = int.from_bytes(self._random_bytes(_RANDOM_BYTES), "big") >> 1
+            self._milliseconds = milliseconds
+            self._last = (milliseconds << 8 * _RANDOM_BYTES) | start
+        return self._last
