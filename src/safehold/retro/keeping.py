@@ -15,6 +15,7 @@ from dataclasses import replace
 
 from safehold.errors import SafeholdError
 from safehold.hashing.keyed import DigestKey
+from safehold.hashing.model import PDQ_BYTES
 from safehold.ids import ChunkId, ServiceId
 from safehold.intake.model import Submission
 from safehold.retro.interface import KeptRecords
@@ -207,4 +208,4 @@ class Keeper:
 
 
 def _weight(item: KeptItem) -> int:
-    return 1 + ORIENTATIONS * len(item.examination.variants)
+    return 1 + ORIENTATIONS * len(item.examination.variants) + len(item.context) // PDQ_BYTES

@@ -22,8 +22,9 @@ class RetroOptions:
         flush_seconds: after how long at the latest what was allowed is written. What a server
             that is killed has not written is lost to looking back.
         flush_items: items after which it is written at once.
-        waiting_hashes: PDQ hashes of items that may wait to be written, in memory; of items
-            beyond them nothing is kept, and they are counted.
+        waiting_hashes: PDQ hashes of items that may wait to be written, in memory, 32 bytes of
+            what callers said counting as one; of items beyond them nothing is kept, and they
+            are counted.
         chunk_items: items that stand in one row of the database once they are packed.
         max_entries: new entries of a list for which a table is made that every kept digest is
             asked against; where there are more, the list's own index is.
