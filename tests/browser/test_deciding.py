@@ -9,14 +9,14 @@ from playwright.sync_api import Page, expect
 
 from safehold.cases.model import CaseState
 from safehold.policy.model import Verdict
-from tests.browser.window import House, look
+from tests.browser.window import House, drawn_sharp, look
 
 
 def look_sharp(page: Page) -> None:
     """Look at the case's picture, sharp, and hide it again."""
     look(page)
     page.keyboard.down("Space")
-    expect(page.get_by_role("img", name="Preview, sharp")).to_be_visible()
+    drawn_sharp(page)
     page.keyboard.up("Space")
     with page.expect_response("**/end/script"):
         page.keyboard.press("Escape")

@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from safehold.cases.model import CaseState
 from safehold.ids import CaseId
-from tests.browser.window import House
+from tests.browser.window import House, drawn_sharp
 
 MOST_TABS = 80
 
@@ -73,7 +73,7 @@ def test_from_signing_in_to_a_decision(house: House) -> None:
         expect(page.locator("#look-hold")).to_be_focused()
         expect(page.locator("#look-said")).to_contain_text("A blurred preview is shown.")
         page.keyboard.down("Space")
-        expect(page.get_by_role("img", name="Preview, sharp")).to_be_visible()
+        drawn_sharp(page)
         page.keyboard.up("Space")
         with page.expect_response("**/end/script"):
             page.keyboard.press("Escape")

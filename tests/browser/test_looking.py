@@ -15,7 +15,7 @@ from safehold.cases.model import Case
 from safehold.cases.review.model import View
 from safehold.policy.model import Verdict
 from safehold.testing.console_tour import waiting
-from tests.browser.window import House, is_still, look
+from tests.browser.window import House, drawn_sharp, is_still, look
 
 IMAGE = """
 address => new Promise(done => {
@@ -61,6 +61,8 @@ class Looking:
 
     def shown(self, what: str) -> None:
         """Wait until the preview is `blurred` or `sharp`."""
+        if what == "sharp":
+            drawn_sharp(self.page)
         expect(self.page.get_by_role("img", name=f"Preview, {what}")).to_be_visible()
 
     def hidden(self) -> None:
@@ -68,6 +70,15 @@ class Looking:
         expect(self.page.get_by_text("The preview is hidden again.")).to_be_visible()
         expect(self.page.locator("#look img")).to_have_count(0)
         expect(self.page.locator("#look-stage")).to_be_hidden()
+        self.ended()
+
+    def ended(self) -> None:
+        """Wait until the page's last word has come."""
+        for _ in range(400):
+            if self.events()[-1].draft.kind == "view.ended":
+                return
+            self.page.wait_for_timeout(25)
+        raise AssertionError("the view has not ended")
 
     def width(self) -> int:
         """How wide the preview is in its own pixels."""
@@ -258,11 +269,7 @@ def test_the_back_button_brings_no_preview_back(looking: Looking) -> None:
     assert page.evaluate(IMAGE, source) == "gone"
     expect(page.get_by_role("button", name=re.compile("^Look"))).to_be_visible()
     # The page's last word may come after the next page has; it comes all the same.
-    for _ in range(200):
-        if looking.events()[-1].draft.kind == "view.ended":
-            break
-        page.wait_for_timeout(25)
-    assert looking.events()[-1].draft.kind == "view.ended"
+    looking.ended()
     assert [one.split("level=")[1] for one in looking.asked] == ["blurred"]
 
 

@@ -114,6 +114,14 @@ def look(page: Page) -> None:
     expect(page.locator("#look-picture img")).to_have_js_property("complete", True)
 
 
+def drawn_sharp(page: Page) -> None:
+    """Wait until the preview is sharp, and the page has noted that it was there to be seen."""
+    picture = page.get_by_role("img", name="Preview, sharp")
+    expect(picture).to_be_visible()
+    # The page notes it when the picture is decoded; this comes after that.
+    picture.evaluate("image => image.decode()")
+
+
 def is_still(response: Response) -> bool:
     """Whether it is the answer to a request for a preview."""
     return "/stills/" in response.url

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
-import gc
 import os
 import select
 import socket
@@ -22,6 +22,8 @@ from safehold.media.unpack.session import MAX_BEATS, SEALS, unpack
 
 LIMITS = ArchiveLimits(max_members=3, max_member_bytes=100, max_total_bytes=150, max_seconds=0.2)
 F_ADD_SEALS = 1033
+MEMORY = "safehold-lying"
+"""Name of the files in memory that are handed over."""
 
 
 class Host:
@@ -46,7 +48,13 @@ class Host:
         theirs.close()
         ours.setblocking(False)
         self._pid = pid
-        return Child(pid, os.pidfd_open(pid), ours, 1)
+        self._child = Child(pid, os.pidfd_open(pid), ours, 1)
+        return self._child
+
+    @property
+    def let_go(self) -> bool:
+        """Whether nothing of the worker is held any more."""
+        return self._child.channel.fileno() < 0 and self._child._pidfd < 0
 
     def forget(self, child: Child) -> None:
         os.waitpid(self._pid, 0)
@@ -65,7 +73,7 @@ def member(
     seals: int = SEALS,
     **changes: object,
 ) -> None:
-    descriptor = os.memfd_create("x", os.MFD_ALLOW_SEALING)
+    descriptor = os.memfd_create(MEMORY, os.MFD_ALLOW_SEALING)
     os.write(descriptor, content)
     fcntl.fcntl(descriptor, F_ADD_SEALS, seals)
     said: dict[str, object] = {"name": "n", "raw": None, "size": len(content), "fault": None}
@@ -80,16 +88,26 @@ def end(channel: socket.socket) -> None:
 
 def events(tmp_path: Path, script: Callable[[socket.socket], None]) -> list[ArchiveEvent]:
     (tmp_path / "archive").write_bytes(b"x")
-    # What earlier tests left behind may be closed at any moment; it is none of this.
-    gc.collect()
-    before = {entry.name for entry in Path("/proc/self/fd").iterdir()}
+    host = Host(script)
     found: list[ArchiveEvent] = []
     with (tmp_path / "archive").open("rb") as file:
-        for event in unpack(Host(script), file.fileno(), LIMITS):
+        for event in unpack(host, file.fileno(), LIMITS):
             if isinstance(event, Member):
                 os.close(event.fd)
             found.append(event)
-    assert {entry.name for entry in Path("/proc/self/fd").iterdir()} <= before
+    assert host.let_go
+    assert left_open(tmp_path) == []
+    return found
+
+
+def left_open(tmp_path: Path) -> list[str]:
+    """Files of a session that are open. Other threads of this process have their own."""
+    found = []
+    for entry in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):  # closed meanwhile
+            name = str(entry.readlink())
+            if name.startswith((f"/memfd:{MEMORY}", f"{tmp_path}/")):
+                found.append(name)
     return found
 
 
@@ -116,7 +134,7 @@ def _open_file(channel: socket.socket) -> None:
 
 
 def _pass_two(channel: socket.socket) -> None:
-    first, second = os.pipe()
+    first, second = (os.memfd_create(MEMORY) for _ in range(2))
     say(channel, {"name": "n", "raw": None, "size": 0, "fault": None}, first, second)
 
 
