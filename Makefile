@@ -8,15 +8,14 @@ demo: setup ## Draw pictures, edit them, list some, scan, show what was found
 
 test: check unit ## Everything that must pass
 
-check: setup-dev ## Format, lint, types, imports, documents
+check: setup-dev ## Format, lint, types, imports
 	.venv/bin/ruff format --check src tests benchmarks
 	.venv/bin/ruff check src tests benchmarks
 	.venv/bin/mypy
 	.venv/bin/lint-imports
-	$(PY) -m pytest tests/docs
 
-unit: setup-dev ## The tests of the program
-	$(PY) -m pytest --ignore=tests/docs -n 2 --dist loadfile
+unit: setup-dev ## The tests of the program, and of what the documents say
+	$(PY) -m pytest -n 2 --dist loadfile
 
 bench: setup-bench ## Speed beside the peers, in ratios; writes benchmarks/results/
 	$(PY) benchmarks/bench.py
