@@ -72,7 +72,8 @@ def test_no_output_of_a_list_command_has_a_digest(house: House) -> None:
     with runtime.records.write() as transaction:
         entry = EntryId(f"k-{DIGESTS.pdq}")
         now = runtime.clock.now()
-        transaction.hits.set_aside(SetAside("aside", ListName("secret"), entry, now, 51, 50))
+        aside = SetAside("aside", ListName("secret"), entry, now, 51, 50, bytes(32))
+        transaction.hits.set_aside(aside)
     runtime.users.add("olga", frozenset({Role.OFFICER}), "operator")
     own = house.command("peer", "key").out.strip()
     assert house.command("peer", "add", "berta", own).code == 0

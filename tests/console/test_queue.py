@@ -92,9 +92,9 @@ def test_what_an_entry_held_that_was_set_aside_is_one_group(office: Office) -> N
             now,
         )
         transaction.hits.add([hit])
-        transaction.hits.set_aside(
-            SetAside("0aside00000000000000000000", hit.list_name, hit.entry_id, now, 51, 50)
-        )
+        name, entry = hit.list_name, hit.entry_id
+        aside = SetAside("0aside00000000000000000000", name, entry, now, 51, 50, bytes(32))
+        transaction.hits.set_aside(aside)
     _, browser = office.reviewer()
     page = browser.get("/queue")
     assert "1 entry of a list was set aside" in text_of(page)

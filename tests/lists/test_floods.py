@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from safehold.ids import CaseId, EntryId, ListName, ServiceId
-from safehold.lists.trust.floods import FloodOptions, Hit, different
+from safehold.lists.trust.floods import Counted, FloodOptions, Hit, different
 
 AT = dt.datetime(2026, 5, 6, tzinfo=dt.UTC)
 OPTIONS = FloodOptions(items=10, distance=31, uploader_share=0.2)
@@ -44,30 +44,45 @@ def scattered(count: int, seed: int = 1) -> list[Hit]:
 
 
 def test_what_is_scattered_floods_and_edits_of_a_picture_do_not() -> None:
-    assert different(scattered(40), OPTIONS, 10) == 11
+    assert different(scattered(40), OPTIONS, 10) == Counted(40, 40)
     rng = random.Random(2)
     picture = rng.randbytes(32)
     edits = [hit(n, turned(rng, picture, rng.randrange(16)), bytes([n]) * 16) for n in range(250)]
-    assert different(edits, OPTIONS, 10) == 1
+    assert different(edits, OPTIONS, 10) == Counted(1, 250)
+
+
+def test_strong_edits_of_a_picture_that_spreads_are_no_flood() -> None:
+    """They lie far from one another, but there are few of them for each weak one."""
+    rng = random.Random(3)
+    picture = rng.randbytes(32)
+    weak = [turned(rng, picture, rng.randrange(16)) for _ in range(280)]
+    strong = [turned(rng, picture, 31) for _ in range(20)]
+    made = [hit(n, pdq, n.to_bytes(16, "big")) for n, pdq in enumerate(weak + strong)]
+    counted = different(made, OPTIONS, 10)
+    assert counted.different > 10
+    assert not counted.is_flood(OPTIONS, 10)
+    # Where most are far from one another it is none.
+    rest = [hit(300 + n, turned(rng, picture, 31), n.to_bytes(16, "big")) for n in range(80)]
+    assert different(made + rest, OPTIONS, 10).is_flood(OPTIONS, 10)
 
 
 def test_one_uploader_cannot_have_an_entry_set_aside() -> None:
     alone = [replace(one, uploader=b"u" * 16) for one in scattered(40)]
-    assert different(alone, OPTIONS, 10) == 2
+    assert different(alone, OPTIONS, 10) == Counted(2, 2)
     four = [replace(one, uploader=bytes([n % 4]) * 16) for n, one in enumerate(scattered(40))]
-    assert different(four, OPTIONS, 10) == 8
+    assert not different(four, OPTIONS, 10).is_flood(OPTIONS, 10)
     # Who sent them is not said.
     unsaid = [replace(one, uploader=None) for one in scattered(40)]
-    assert different(unsaid, OPTIONS, 10) == 11
+    assert different(unsaid, OPTIONS, 10).is_flood(OPTIONS, 10)
 
 
 def test_the_same_bytes_count_once() -> None:
     one = hit(1, None)
-    assert different([one, one, replace(one, at=AT)], OPTIONS, 10) == 1
+    assert different([one, one, replace(one, at=AT)], OPTIONS, 10).different == 1
     # By md5 alone there is nothing to compare but the bytes.
-    assert different([hit(n, None) for n in range(9)], OPTIONS, 10) == 9
+    assert different([hit(n, None) for n in range(9)], OPTIONS, 10).different == 9
     # The keyed names of two services cannot be compared.
-    assert different([one, replace(one, service_id=ServiceId("forum"))], OPTIONS, 10) == 2
+    assert different([one, replace(one, service_id=ServiceId("forum"))], OPTIONS, 10).different == 2
 
 
 @given(
@@ -84,5 +99,6 @@ def test_neither_order_nor_more_hits_make_it_less(
     shuffled = list(hits)
     shuffle.shuffle(shuffled)
     found = different(hits, options, bound)
-    assert found == different(shuffled, options, bound) <= min(count, bound + 1)
-    assert different(hits[: count // 2], options, bound) <= found
+    assert found == different(shuffled, options, bound)
+    assert found.different <= found.of == count
+    assert different(hits[: count // 2], options, bound).different <= found.different

@@ -16,7 +16,7 @@ from safehold.clock import FixedClock
 from safehold.hashing.exact import exact_digests
 from safehold.hashing.model import SignalType
 from safehold.ids import ChunkId, EntryId, IdMaker, ListName
-from safehold.lists.building import snapshot_entry
+from safehold.lists.building import matched_entries
 from safehold.lists.growth import GrowthOptions
 from safehold.lists.interface import ImportPlan
 from safehold.lists.model import EntryDraft, EntryState, Tier
@@ -111,7 +111,7 @@ class House:
     def whole(self) -> OpenList:
         self.opened += 1
         with self.lists.reading(NAME, frozenset({EntryState.ACTIVE})) as reading:
-            entries = [snapshot_entry(entry) for entry in reading.entries]
+            entries = list(matched_entries(reading.entries))
         return ChangedList(entries, SnapshotMetadata(str(NAME), "", T0), KEY)
 
     def put(self, *drafts: EntryDraft, tier: Tier = Tier.SUSPECTED) -> int:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.testing import CliRunner
@@ -19,10 +22,12 @@ from safehold.config.doors import ServerOptions
 from safehold.errors import UsageError
 from safehold.hashing.model import SignalType
 from safehold.ids import EntryId, ListName
-from safehold.lists.interface import ImportPlan
+from safehold.lists.interface import ImportPlan, ListStore
 from safehold.lists.model import Entry, EntryDraft, EntryState, Tier
 from safehold.lists.options import ListOptions
-from safehold.work.jobs.floods import SetFloodsAside
+from safehold.lists.trust.floods import SetAside
+from safehold.lists.trust.quarantine import put_aside
+from safehold.work.jobs.floods import SetFloodsAside, release
 from safehold.work.schedule import Timing
 from safehold.work.setting_aside import flood_parts
 from tests.server.site import Answer, Site, opened, running
@@ -31,6 +36,7 @@ NAME = ListName("bad")
 RNG = random.Random(77)
 ENTRY, OTHER = RNG.randbytes(32), RNG.randbytes(32)
 BOUND = 12
+DAY = dt.timedelta(days=1)
 
 
 def turned(pdq: bytes, bits: int) -> bytes:
@@ -77,9 +83,27 @@ def look(site: Site) -> dict[str, int]:
     return dict(outcome.counts)
 
 
-def state(site: Site, entry: str) -> EntryState:
-    with site.runtime.list_store.reading(NAME, frozenset(EntryState)) as reading:
-        return next(e.state for e in reading.entries if e.entry_id == entry)
+def now(site: Site, entry: str) -> Entry:
+    found = site.runtime.list_store.entry(NAME, EntryId(entry))
+    assert found is not None
+    return found
+
+
+def put(site: Site, entry: str, source: str = "file", **fields: Any) -> None:
+    with site.runtime.list_store.importing(NAME) as session:
+        session.stage([EntryDraft(EntryId(entry))._replace(**fields)])
+        session.apply(ImportPlan(site.runtime.clock.now(), source=source))
+
+
+def flood(site: Site, pdq: bytes, who: str) -> None:
+    for n in range(30):
+        assert ask(site, turned(pdq, 31), f"{who}-{n}").status == 423
+
+
+def asides(site: Site) -> dict[str, str]:
+    """What is set aside: ids by entries."""
+    with site.runtime.records.read() as transaction:
+        return {str(one.entry_id): one.aside_id for one in transaction.hits.asides(NAME)}
 
 
 def until(site: Site, pdq: bytes, status: int) -> None:
@@ -104,10 +128,7 @@ def test_a_flood_is_set_aside_and_nothing_is_released(site: Site) -> None:
         held[sha256] = ask(site, turned(ENTRY, 31), f"other-{n}", sha256)
     assert {a.status for a in held.values()} == {423}
     assert look(site)["set_aside"] == 1
-    assert (state(site, "floods"), state(site, "stands")) == (
-        EntryState.QUARANTINED,
-        EntryState.ACTIVE,
-    )
+    assert (now(site, "floods").is_aside, now(site, "stands").is_aside) == (True, False)
     assert look(site)["set_aside"] == 0
     with runtime.records.read() as transaction:
         [aside] = transaction.hits.asides()
@@ -136,10 +157,8 @@ def test_a_flood_is_set_aside_and_nothing_is_released(site: Site) -> None:
         others = len(transaction.cases.list(CaseFilter(limit=1_000))) - len(rows)
         assert others >= 31
     # Its source names it again, as active: that brings nothing back.
-    with runtime.list_store.importing(NAME) as session:
-        session.stage([EntryDraft(EntryId("floods"), pdq=ENTRY, pdq_quality=90)])
-        session.apply(ImportPlan(runtime.clock.now(), source="exchange"))
-    assert state(site, "floods") is EntryState.QUARANTINED
+    put(site, "floods", "exchange", pdq=ENTRY, pdq_quality=91)
+    assert now(site, "floods").is_aside
 
 
 def test_a_person_lets_it_match_again(site: Site) -> None:
@@ -157,56 +176,42 @@ def test_a_person_lets_it_match_again(site: Site) -> None:
     until(site, ENTRY, 423)
     # What it matched before does not count again.
     assert look(site)["set_aside"] == 0
-    assert state(site, "floods") is EntryState.ACTIVE
+    assert not now(site, "floods").is_aside
 
 
 def test_the_very_file_is_found_though_its_entry_flooded(site: Site) -> None:
     runtime = site.runtime
     pdq, sha256 = RNG.randbytes(32), RNG.randbytes(32)
     keyed = runtime.digest_key.keyed(SignalType.SHA256, sha256)
-    draft = EntryDraft(EntryId("both"), sha256=keyed, pdq=pdq, pdq_quality=90)
-
-    def put() -> None:
-        with runtime.list_store.importing(NAME) as session:
-            session.stage([draft])
-            session.apply(ImportPlan(runtime.clock.now()))
-
-    def now() -> Entry:
-        found = runtime.list_store.entry(NAME, EntryId("both"))
-        assert found is not None
-        return found
-
-    put()
+    put(site, "both", pdq=pdq, pdq_quality=90)
     until(site, pdq, 423)
-    for n in range(30):
-        assert ask(site, turned(pdq, 31), f"somebody-{n}").status == 423
+    flood(site, pdq, "somebody")
     assert look(site)["set_aside"] == 1
-    assert (now().state, now().pdq) == (EntryState.ACTIVE, None)
     until(site, pdq, 200)
-    assert ask(site, RNG.randbytes(32), "who", sha256.hex()).status == 423
-    # Its source names the hash again.
-    put()
-    assert now().pdq == pdq
+    # Its source gives the very file's digest too: it is matched by that, and by that alone.
+    put(site, "both", sha256=keyed, pdq=pdq, pdq_quality=90)
     assert look(site)["set_aside"] == 0
-    assert now().pdq is None
+    until_asked(site, sha256)
+    assert ask(site, turned(pdq, 9), "other").status == 200
     home = str(runtime.settings.home)
-    with runtime.records.read() as transaction:
-        [aside] = transaction.hits.asides(NAME)
-    CliRunner().invoke(app, ["list", "release", aside.aside_id, "--home", home])
-    assert (now().pdq, now().pdq_quality) == (pdq, 90)
+    CliRunner().invoke(app, ["list", "release", asides(site)["both"], "--home", home])
     until(site, pdq, 423)
+
+
+def until_asked(site: Site, sha256: bytes) -> None:
+    for _ in range(200):
+        if ask(site, RNG.randbytes(32), "who", sha256.hex()).status == 423:
+            return
+    raise AssertionError("the server never got to know")
 
 
 def test_a_process_that_is_killed_between_is_made_good(
     site: Site, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     runtime, pdq = site.runtime, RNG.randbytes(32)
-    with runtime.list_store.importing(NAME) as session:
-        session.stage([EntryDraft(EntryId("killed"), pdq=pdq, pdq_quality=90)])
-        session.apply(ImportPlan(runtime.clock.now()))
+    put(site, "killed", pdq=pdq, pdq_quality=90)
     until(site, pdq, 423)
-    for n in range(30):
-        ask(site, turned(pdq, 31), f"anybody-{n}")
+    flood(site, pdq, "anybody")
 
     class Killed(Exception):  # noqa: N818 - a process that ends here
         pass
@@ -218,9 +223,70 @@ def test_a_process_that_is_killed_between_is_made_good(
         patch.setattr("safehold.work.jobs.floods.put_aside", killed)
         with pytest.raises(Killed):
             look(site)
-    assert state(site, "killed") is EntryState.ACTIVE
+    assert not now(site, "killed").is_aside
     assert look(site)["set_aside"] == 0
-    assert state(site, "killed") is EntryState.QUARANTINED
+    assert now(site, "killed").is_aside
+    # And where it was killed between the word of a release and the list.
+    with runtime.records.write() as transaction:
+        assert transaction.hits.release(asides(site)["killed"], runtime.clock.now())
+    assert look(site)["set_aside"] == 0
+    assert not now(site, "killed").is_aside
+
+
+def test_a_release_at_the_same_moment_stands(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    runtime, pdq = site.runtime, RNG.randbytes(32)
+    put(site, "at-once", pdq=pdq, pdq_quality=90)
+    until(site, pdq, 423)
+    flood(site, pdq, "one")
+
+    def released_before(lists: ListStore, aside: SetAside, at: dt.datetime) -> bool:
+        """A person releases it when it is noted, and not yet carried out."""
+        assert release(runtime.records, runtime.list_store, aside, at)
+        return put_aside(lists, aside, at)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("safehold.work.jobs.floods.put_aside", released_before)
+        assert look(site)["set_aside"] == 1
+    assert not now(site, "at-once").is_aside
+    assert "at-once" not in asides(site)
+
+
+def test_another_hash_of_the_source_counts_at_once_and_ends_it(site: Site) -> None:
+    runtime, pdq, better = site.runtime, RNG.randbytes(32), RNG.randbytes(32)
+    put(site, "mended", pdq=pdq, pdq_quality=90)
+    until(site, pdq, 423)
+    flood(site, pdq, "two")
+    assert look(site)["set_aside"] == 1
+    until(site, pdq, 200)
+    put(site, "mended", "exchange", pdq=better, pdq_quality=80)
+    until(site, better, 423)
+    assert "mended" in asides(site)
+    look(site)
+    assert "mended" not in asides(site)
+    assert (now(site, "mended").pdq, now(site, "mended").aside) == (better, None)
+    # Withdrawn, it stays aside: it may come back with the same hash.
+    flood(site, better, "three")
+    assert look(site)["set_aside"] == 1
+    put(site, "mended", state=EntryState.WITHDRAWN, pdq=better)
+    look(site)
+    assert "mended" in asides(site)
+    home = str(runtime.settings.home)
+    CliRunner().invoke(app, ["list", "release", asides(site)["mended"], "--home", home])
+    assert now(site, "mended").state is EntryState.WITHDRAWN
+
+
+def test_what_a_person_confirmed_is_not_set_aside(site: Site) -> None:
+    runtime, pdq = site.runtime, RNG.randbytes(32)
+    put(site, "good", pdq=pdq, pdq_quality=90)
+    until(site, pdq, 423)
+    flood(site, pdq, "four")
+    with runtime.records.write() as transaction:
+        hit, *_ = transaction.hits.hits(NAME, EntryId("good"), runtime.clock.now() - DAY, 1)
+        case = transaction.cases.find(hit.case_id, lock=True)
+        assert case is not None
+        transaction.cases.update(replace(case, state=CaseState.CONFIRMED))
+    assert look(site)["set_aside"] == 0
+    assert "good" not in asides(site)
 
 
 def test_settings_may_switch_it_off(tmp_path: Path) -> None:

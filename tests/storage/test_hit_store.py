@@ -13,6 +13,7 @@ T0 = dt.datetime(2026, 3, 4, 12, tzinfo=dt.UTC)
 HOUR = dt.timedelta(hours=1)
 NAME, OTHER = ListName("partner"), ListName("other")
 E1, E2 = EntryId("e1"), EntryId("e2")
+PDQ = bytes(range(32))
 
 
 def hit(n: int, entry: EntryId = E1, **more: Any) -> Hit:
@@ -45,7 +46,7 @@ def test_hits_are_noted_once_and_forgotten(records: Any) -> None:
         assert store.hits(OTHER, E1, T0, 9) == []
     with records.write() as transaction:
         store = transaction.hits
-        assert store.set_aside(SetAside("a1", NAME, E2, T0, 9, 8))
+        assert store.set_aside(SetAside("a1", NAME, E2, T0, 9, 8, PDQ))
         assert store.forget(T0 + 3 * HOUR, 2) == 2
         assert store.forget(T0 + 3 * HOUR, 9) == 1
         assert store.forget(T0 + 3 * HOUR, 9) == 0
@@ -55,13 +56,13 @@ def test_hits_are_noted_once_and_forgotten(records: Any) -> None:
 
 
 def test_an_entry_is_set_aside_once_and_released(records: Any) -> None:
-    first = SetAside("a1", NAME, E1, T0, 11, 10)
+    first = SetAside("a1", NAME, E1, T0, 11, 10, PDQ)
     with records.write() as transaction:
         store = transaction.hits
         store.add([hit(1), hit(2), hit(7, E2)])
         assert store.set_aside(first)
         assert not store.set_aside(replace(first, aside_id="a2"))
-        assert store.set_aside(SetAside("a3", OTHER, E1, T0 + HOUR, 9, 8))
+        assert store.set_aside(SetAside("a3", OTHER, E1, T0 + HOUR, 9, 8, PDQ))
     with records.write() as transaction:
         store = transaction.hits
         assert [one.aside_id for one in store.asides()] == ["a3", "a1"]
@@ -81,3 +82,5 @@ def test_an_entry_is_set_aside_once_and_released(records: Any) -> None:
         assert store.set_aside(replace(first, aside_id="a4", at=T0 + 5 * HOUR))
         assert store.release("a4", T0 + 6 * HOUR)
         assert store.last_released(NAME, E1) == T0 + 6 * HOUR
+        assert [one.aside_id for one in store.released(T0)] == ["a1", "a4"]
+        assert [one.aside_id for one in store.released(T0 + 3 * HOUR)] == ["a4"]

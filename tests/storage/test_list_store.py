@@ -499,3 +499,40 @@ def test_sql_does_what_the_fake_does(
                 assert told is not None
                 assert known is not None
                 assert told.entries == known.entries
+
+
+def test_a_hash_is_set_aside_as_long_as_it_is_the_entrys(store: ListStore) -> None:
+    e, other = EntryId("e"), EntryId("other")
+    put(store, [draft("e", pdq=pdq(1), sha1=exact(1)), draft("other", pdq=pdq(2))])
+    before = store.get(NAME)
+    assert not store.set_aside(NAME, e, pdq(2), T0 + DAY)
+    assert not store.set_aside(NAME, EntryId("none"), pdq(1), T0 + DAY)
+    assert store.set_aside(NAME, e, pdq(1), T0 + DAY)
+    assert not store.set_aside(NAME, e, pdq(1), T0 + DAY)
+    after = store.get(NAME)
+    assert (after.version, after.updated) == (before.version + 1, T0 + DAY)
+    # It makes the list no younger: nothing came.
+    assert after.confirmed == before.confirmed == T0
+    changes = store.changes(NAME, before.version, 10)
+    assert changes is not None
+    assert [(c.entry_id, c.is_aside, c.sha1) for c in changes.entries] == [("e", True, exact(1))]
+    # An import leaves it as it is; another hash counts.
+    put(store, [draft("e", pdq=pdq(1), sha1=exact(3))], ImportPlan(T0 + 2 * DAY))
+    assert [c.is_aside for c in everything(store)] == [True, False]
+    assert store.get(NAME).confirmed == T0 + 2 * DAY
+    put(store, [draft("e", pdq=pdq(4))], ImportPlan(T0 + 3 * DAY))
+    assert [c.is_aside for c in everything(store)] == [False, False]
+    assert store.set_aside(NAME, e, None, T0 + 4 * DAY)
+    assert not store.set_aside(NAME, e, None, T0 + 4 * DAY)
+    found = store.entry(NAME, e)
+    assert found is not None
+    assert (found.pdq, found.aside) == (pdq(4), None)
+    # What is withdrawn is not set aside, and may be let go.
+    assert store.set_aside(NAME, other, pdq(2), T0 + 4 * DAY)
+    put(store, [draft("other", state=EntryState.WITHDRAWN, pdq=pdq(2))], ImportPlan(T0 + 5 * DAY))
+    assert store.set_aside(NAME, other, None, T0 + 5 * DAY)
+    assert not store.set_aside(NAME, other, pdq(2), T0 + 5 * DAY)
+    store.remove(NAME, T0 + 6 * DAY)
+    for hashed in (None, pdq(4)):
+        with pytest.raises(UnknownListError):
+            store.set_aside(NAME, e, hashed, T0 + 6 * DAY)

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from safehold.cli.options import HomeOption, JsonOption, open_service
-
-if TYPE_CHECKING:
-    from safehold.audit.model import Detail
 
 QUARANTINED_EXAMPLE = "Example: safehold list quarantined partner --json"
 RELEASE_EXAMPLE = "Example: safehold list release 01kkmk6fr0j3v7q4m8x2n9c5ta"
@@ -22,10 +19,10 @@ def quarantined(
     as_json: JsonOption = False,
     home: HomeOption = None,
 ) -> int:
-    """Show entries that were set aside since they matched too much.
+    """Show entries whose hashes were set aside since they matched too much.
 
-    They match nothing any more. What they held stays held: the queue of the console shows it as
-    one group, and its number of open cases stands here.
+    They match by their exact digests alone. What they held stays held: the queue of the console
+    shows it as one group, and its number of open cases stands here.
     """
     from safehold.cases.review.model import QueueFilter
     from safehold.cli.console import console
@@ -71,31 +68,21 @@ def release(
     aside_id: Annotated[str, typer.Argument(metavar="ID", help="As 'quarantined' shows it.")],
     home: HomeOption = None,
 ) -> int:
-    """Let an entry match again that was set aside.
+    """Let an entry match by its hash again that was set aside.
 
-    What it matched before does not count again. If its source has withdrawn it meanwhile, the
-    next full synchronisation says so.
+    What it matched before does not count again.
     """
-    from safehold.audit.model import EventDraft
     from safehold.cli.console import note
     from safehold.errors import UsageError
-    from safehold.lists.trust.quarantine import let_match
+    from safehold.work.jobs.floods import release as let_match
 
     with open_service(context, home, ready=False) as runtime:
         now = runtime.clock.now()
         with runtime.records.read() as transaction:
             aside = transaction.hits.aside(aside_id)
-        if aside is None or aside.released is not None:
+        if aside is None or not let_match(runtime.records, runtime.list_store, aside, now):
             raise UsageError(
                 "Nothing of that id is set aside.", hint="'safehold list quarantined' shows them."
             )
-        let_match(runtime.list_store, aside, now)
-        told: dict[str, Detail] = {"aside": aside_id}
-        event = EventDraft(
-            "list.entry_released", now, "system", subject=str(aside.list_name), data=told
-        )
-        with runtime.records.write() as transaction:
-            transaction.hits.release(aside_id, now)
-            transaction.audit.append([event])
     note(f"An entry of the list {aside.list_name} matches again.")
     return 0

@@ -75,6 +75,7 @@ RANGES: Mapping[str, tuple[float, float]] = {
     "flood.items": (0, 10_000),
     "flood.distance": (0, 64),
     "flood.uploader_share": (0, 1),
+    "flood.different_share": (0, 1),
     "flood.minutes": (0, math.inf),
     "lists.flood_items": (-1, 10_000),
     "retro.max_entries": (0, 100_000),

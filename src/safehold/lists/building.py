@@ -7,7 +7,7 @@ that version already, there is nothing to do.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -16,7 +16,7 @@ from safehold.clock import Clock
 from safehold.ids import ListName
 from safehold.lists.folders import ListFolder, Pointer, folder_errors
 from safehold.lists.interface import ListStore
-from safehold.lists.model import Entry, ListInfo
+from safehold.lists.model import Entry, EntryState, ListInfo
 from safehold.matching.interface import SnapshotEntry
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class SnapshotBuilder:
                     place.make()
                     self._writer()(
                         path,
-                        (snapshot_entry(entry) for entry in reading.entries),
+                        matched_entries(reading.entries),
                         metadata_of(info, self._clock.now()),
                         self._key_fingerprint,
                         progress,
@@ -145,14 +145,24 @@ def metadata_of(info: ListInfo, created: dt.datetime) -> SnapshotMetadata:
     return SnapshotMetadata(info.name, info.tier.value, created, extra)
 
 
-def snapshot_entry(entry: Entry) -> SnapshotEntry:
-    """An entry as it goes into a snapshot."""
+def matched_entry(entry: Entry) -> SnapshotEntry | None:
+    """An entry as it is matched; None where it takes no part, or all it has was set aside."""
+    if entry.state is not EntryState.ACTIVE:
+        return None
+    pdq, quality = (None, None) if entry.is_aside else (entry.pdq, entry.pdq_quality)
+    if entry.md5 is entry.sha1 is entry.sha256 is pdq is None:
+        return None
     return SnapshotEntry(
         entry.entry_id,
         entry.classification,
         entry.md5,
         entry.sha1,
         entry.sha256,
-        entry.pdq,
-        entry.pdq_quality,
+        pdq,
+        quality,
     )
+
+
+def matched_entries(entries: Iterable[Entry]) -> Iterator[SnapshotEntry]:
+    """Entries as they are matched; those that take no part are left out."""
+    return (found for entry in entries if (found := matched_entry(entry)) is not None)

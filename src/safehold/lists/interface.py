@@ -233,6 +233,21 @@ class ListStore(Protocol):
         """
         ...
 
+    def set_aside(
+        self, name: ListName, entry_id: EntryId, pdq: bytes | None, at: dt.datetime
+    ) -> bool:
+        """Have an active entry not be matched by a PDQ hash, or (None) be matched by its own again.
+
+        A hash is set aside only if it is the entry's, and counts only as long as it is: if the
+        source gives another, the entry is matched by that. Nothing else of the entry changes, no
+        import changes this, and the list becomes no younger by it (`ListInfo.imported`). Whether
+        anything changed.
+
+        Raises:
+            UnknownListError: there is no such list.
+        """
+        ...
+
     def remove(self, name: ListName, at: dt.datetime) -> None:
         """Remove a list with all its entries.
 

@@ -74,6 +74,8 @@ class Entry:
         md5, sha1, sha256: keyed digests of 16 bytes, or None.
         pdq: 32 bytes, or None.
         pdq_quality: 0 to 100, or None when the source does not tell it.
+        aside: a PDQ hash that was set aside: as long as it is the entry's, the entry is not
+            matched by it. None where there is none.
     """
 
     entry_id: EntryId
@@ -84,6 +86,12 @@ class Entry:
     sha256: bytes | None = None
     pdq: bytes | None = None
     pdq_quality: int | None = None
+    aside: bytes | None = None
+
+    @property
+    def is_aside(self) -> bool:
+        """Whether it is not matched by its PDQ hash."""
+        return self.pdq is not None and self.pdq == self.aside
 
 
 class EntryDraft(NamedTuple):
@@ -122,6 +130,8 @@ class ListInfo:
         other: how many are withdrawn, negative or quarantined.
         checked: when its source last confirmed that it is current, though nothing may have
             changed; None where no source was asked.
+        imported: when an import last changed it; None where that is not known. What is changed
+            here, such as the tier, makes no list younger.
     """
 
     name: ListName
@@ -134,11 +144,13 @@ class ListInfo:
     active: int
     other: int
     checked: dt.datetime | None = None
+    imported: dt.datetime | None = None
 
     @property
     def confirmed(self) -> dt.datetime:
-        """When the list was last changed or confirmed to be current: by this it is stale."""
-        return self.updated if self.checked is None else max(self.updated, self.checked)
+        """When an import last changed the list, or its source confirmed it: by this it is stale."""
+        came = self.updated if self.imported is None else self.imported
+        return came if self.checked is None else max(came, self.checked)
 
 
 class ListNameError(UsageError):

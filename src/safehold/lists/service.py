@@ -15,8 +15,8 @@ from safehold.lists.building import (
     BuildProgress,
     BuiltSnapshot,
     SnapshotBuilder,
+    matched_entry,
     metadata_of,
-    snapshot_entry,
 )
 from safehold.lists.catalog import open_snapshots
 from safehold.lists.detect import ListFormat
@@ -30,7 +30,7 @@ from safehold.lists.importing import (
     Progress,
 )
 from safehold.lists.interface import ListChanges, ListStore
-from safehold.lists.model import EntryState, ListInfo, SnapshotMissingError, Tier, list_name
+from safehold.lists.model import ListInfo, SnapshotMissingError, Tier, list_name
 from safehold.matching.errors import SnapshotReadError
 
 if TYPE_CHECKING:
@@ -375,8 +375,5 @@ def layers_of(opened: OpenList) -> tuple[Snapshot, Delta, tuple[int, dt.datetime
 
 
 def changed_entries(changes: ListChanges) -> dict[str, SnapshotEntry | None]:
-    """The entries that changed as they are matched; None for those that are not active."""
-    return {
-        entry.entry_id: snapshot_entry(entry) if entry.state is EntryState.ACTIVE else None
-        for entry in changes.entries
-    }
+    """The entries that changed as they are matched; None for those that take no part."""
+    return {entry.entry_id: matched_entry(entry) for entry in changes.entries}

@@ -20,10 +20,10 @@ from dataclasses import dataclass, field, replace
 
 from safehold.clock import Clock
 from safehold.ids import ChunkId, ListName
-from safehold.lists.building import snapshot_entry
+from safehold.lists.building import matched_entries
 from safehold.lists.growth import GrowthOptions
 from safehold.lists.interface import ListStore
-from safehold.lists.model import EntryState, ListInfo, Tier, UnknownListError
+from safehold.lists.model import ListInfo, Tier, UnknownListError
 from safehold.matching.interface import OpenList, SnapshotEntry
 from safehold.retro.deciding import Decider, Rulings
 from safehold.retro.finding import Bounds, Candidates, Finder, Floods, IndexFinder, TableFinder
@@ -221,7 +221,7 @@ class RetroService:
             [opened] = parts.open_lists([str(info.name)])
             stack.callback(opened.close)
             return IndexFinder(opened, parts.bounds)
-        active = [snapshot_entry(e) for e in changes.entries if e.state is EntryState.ACTIVE]
+        active = list(matched_entries(changes.entries))
         if not active:
             return None
         bounds = parts.bounds

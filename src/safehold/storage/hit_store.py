@@ -104,6 +104,13 @@ class SqlHits:
         ).one_or_none()
         return None if row is None else _aside(row)
 
+    def released(self, since: dt.datetime) -> Sequence[SetAside]:
+        """What was released since a moment."""
+        rows = self._connection.execute(
+            sa.select(asides).where(asides.c.released >= since).order_by(asides.c.released)
+        )
+        return [_aside(row) for row in rows]
+
     def last_released(self, name: ListName, entry_id: EntryId) -> dt.datetime | None:
         """When an entry was released the last time."""
         found: dt.datetime | None = self._connection.execute(
@@ -152,7 +159,6 @@ def _aside(row: sa.Row[Any]) -> SetAside:
         row.at,
         row.items,
         row.bound,
-        row.released,
         row.pdq,
-        row.pdq_quality,
+        row.released,
     )

@@ -89,14 +89,13 @@ def info_of(row: sa.Row[Any]) -> ListInfo:
         active=row.active,
         other=row.other,
         checked=row.checked,
+        imported=row.imported,
     )
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
-    entry_id, classification, state, md5, sha1, sha256, pdq, quality = row
-    return Entry(
-        EntryId(entry_id), classification, EntryState(state), md5, sha1, sha256, pdq, quality
-    )
+    entry_id, classification, state, *digests = row
+    return Entry(EntryId(entry_id), classification, EntryState(state), *digests)
 
 
 def entries_of(result: sa.CursorResult[Any]) -> Iterator[Entry]:

@@ -43,6 +43,7 @@ COLUMNS = (
     entries.c.sha256,
     entries.c.pdq,
     entries.c.pdq_quality,
+    entries.c.aside,
 )
 """What an `Entry` is made of, in the order of its fields."""
 
@@ -84,6 +85,27 @@ SET_STATE = (
 
 SET_STATE_FROM = SET_STATE.where(entries.c.state == sa.bindparam("from_state", type_=sa.Text))
 """The same of those that are in a certain state."""
+
+_named = (
+    entries.c.list_id == _list_id,
+    entries.c.entry_id.in_(sa.bindparam("of_entries", expanding=True)),
+)
+_hash = sa.bindparam("of_hash", type_=sa.LargeBinary)
+
+SET_ASIDE = (
+    sa.update(entries)
+    .where(*_named, entries.c.state == _ACTIVE, entries.c.pdq == _hash)
+    .where(entries.c.aside.is_distinct_from(_hash))
+    .values(aside=_hash, changed=_version)
+)
+"""Have an active entry not be matched by a PDQ hash, if it is the entry's."""
+
+LET_MATCH = (
+    sa.update(entries)
+    .where(*_named, entries.c.aside.isnot(None))
+    .values(aside=None, changed=_version)
+)
+"""Have an entry be matched by its PDQ hash again."""
 
 DELETE_ENTRIES = sa.delete(entries).where(entries.c.list_id == _list_id)
 

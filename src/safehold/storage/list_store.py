@@ -187,6 +187,25 @@ class SqlListStore:
                 bump(connection, row, at, counts | self._bulk(connection, row, changed))
         return changed
 
+    def set_aside(
+        self, name: ListName, entry_id: EntryId, pdq: bytes | None, at: dt.datetime
+    ) -> bool:
+        """Have an active entry not be matched by its PDQ hash, or be matched by it again."""
+        statement = sql.LET_MATCH if pdq is None else sql.SET_ASIDE
+        of_hash = {} if pdq is None else {"of_hash": pdq}
+        with self._writing() as connection:
+            row = locked(connection, name)
+            named = {
+                "of_list": row.list_id,
+                "at_version": row.version + 1,
+                "of_entries": [entry_id],
+            }
+            if not connection.execute(statement, named | of_hash).rowcount:
+                return False
+            connection.execute(sql.LOG_NAMED, named)
+            bump(connection, row, at, {})
+            return True
+
     def remove(self, name: ListName, at: dt.datetime) -> None:
         """Remove a list with all its entries."""
         with self._writing() as connection:
@@ -294,7 +313,7 @@ class _SqlImportSession:
                 connection.execute(sql.LOG_ALL if drops else sql.LOG_STAGED, of_list)
             changes |= forget_bulk(connection, row, changed, self._logged)
         if changes:
-            bump(connection, row, plan.at, changes)
+            bump(connection, row, plan.at, changes | {"imported": plan.at})
         sync = plan.sync
         if sync is not None:
             sync = sync.counting(added, updated, withdrawn)
@@ -316,6 +335,7 @@ class _SqlImportSession:
             "source": plan.source,
             "created": plan.at,
             "updated": plan.at,
+            "imported": plan.at,
         }
         zeros = dict.fromkeys(
             ("version", "active", "other", *(f"active_{d}" for d in sql.DIGESTS)), 0

@@ -68,6 +68,8 @@ lists = sa.Table(
     sa.Column("active_sha256", sa.BigInteger, nullable=False),
     sa.Column("active_pdq", sa.BigInteger, nullable=False),
     sa.Column("checked", UtcDateTime, nullable=True),
+    # When an import last changed it.
+    sa.Column("imported", UtcDateTime, nullable=True),
     # What changed after this version stands in `list_changes`.
     sa.Column("changes_from", sa.BigInteger, nullable=False, server_default="0"),
 )
@@ -91,6 +93,8 @@ entries = sa.Table(
     sa.Column("sha256", sa.LargeBinary, nullable=True),
     sa.Column("pdq", sa.LargeBinary, nullable=True),
     sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+    # A PDQ hash by which the entry is not matched, as long as it is the entry's.
+    sa.Column("aside", sa.LargeBinary, nullable=True),
     # When the source said so, in microseconds since 1970 in UTC.
     sa.Column("source_at", sa.BigInteger, nullable=True),
     # The version of the list with which it came to be as it is.

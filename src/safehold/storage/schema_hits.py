@@ -35,8 +35,7 @@ asides = sa.Table(
     sa.Column("items", sa.Integer, nullable=False),
     sa.Column("bound", sa.Integer, nullable=False),
     sa.Column("released", UtcDateTime, nullable=True),
-    sa.Column("pdq", sa.LargeBinary, nullable=True),
-    sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+    sa.Column("pdq", sa.LargeBinary, nullable=False),
     sa.Index(
         "asides_standing",
         "list_name",

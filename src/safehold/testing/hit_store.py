@@ -75,6 +75,11 @@ class MemoryHits:
         """One that is or was set aside."""
         return self._asides.get(aside_id)
 
+    def released(self, since: dt.datetime) -> Sequence[SetAside]:
+        """What was released since a moment."""
+        done = [(a.released, a) for a in self._asides.values() if a.released is not None]
+        return [a for at, a in sorted(done, key=lambda pair: pair[0]) if at >= since]
+
     def last_released(self, name: ListName, entry_id: EntryId) -> dt.datetime | None:
         """When an entry was released the last time."""
         own = [a for a in self._asides.values() if (a.list_name, a.entry_id) == (name, entry_id)]

@@ -146,6 +146,20 @@ class MemoryListStore:
             )
         return len(changed)
 
+    def set_aside(
+        self, name: ListName, entry_id: EntryId, pdq: bytes | None, at: dt.datetime
+    ) -> bool:
+        """Have an active entry not be matched by its PDQ hash, or be matched by it again."""
+        stored = self._required(name)
+        entry = stored.entries.get(entry_id)
+        if entry is None or entry.aside == pdq:
+            return False
+        if pdq is not None and (entry.pdq != pdq or entry.state is not EntryState.ACTIVE):
+            return False
+        changed = {entry_id: dataclasses.replace(entry, aside=pdq)}
+        self._put(dataclasses.replace(stored, entries=stored.entries | changed), at, set(changed))
+        return True
+
     def remove(self, name: ListName, at: dt.datetime) -> None:
         """Remove a list with all its entries."""
         stored = self._required(name)
@@ -196,6 +210,8 @@ class MemoryListStore:
             times=times,
         )
         if added or updated or withdrawn or tier is not stored.info.tier:
+            info = dataclasses.replace(fresh.info, imported=plan.at)
+            fresh = dataclasses.replace(fresh, info=info)
             self._put(fresh, plan.at, added | updated | withdrawn)
         else:
             self._lists[name] = fresh
@@ -218,6 +234,7 @@ class MemoryListStore:
                 counts=dict.fromkeys(SignalType, 0),
                 active=0,
                 other=0,
+                imported=plan.at,
             ),
             {},
             changes_from=before.changes_from if before else 0,
@@ -345,4 +362,5 @@ def _updated(draft: EntryDraft, old: Entry | None) -> Entry:
         sha256=draft.sha256,
         pdq=draft.pdq,
         pdq_quality=quality,
+        aside=old.aside if old is not None else None,
     )

@@ -9,11 +9,15 @@ The rule, `different`: of what an entry matched by likeness within the window, i
 3. of one uploader at most `uploader_share` of the bound counts, so that nobody can have an entry
    set aside alone. Where a service does not say who sent an item, this bounds nothing.
 
-An entry of which more than the bound counts is set aside. A hash that is near to flat matches
-plain pictures of all kinds: hundreds of different ones, hours after it came. A hash of a picture
-matches that picture. What was matched by sha1 or sha256 is the very file, and no flood; and an
-entry that has exact digests goes on matching by them, or a flood that somebody made would let the
-very file through.
+4. of all bytes that it matched at least `different_share` count: strong edits of one picture may
+   lie far from one another, but there are few of them for each weak one.
+
+An entry of which more than the bound counts is set aside, unless a person has confirmed one of
+those items: then it stands for what the list looks for. A hash that is near to flat matches plain
+pictures of all kinds: hundreds of different ones, hours after it came. A hash of a picture matches
+that picture. What was matched by sha1 or sha256 is the very file, and no flood; and what is set
+aside is the hash alone, so that an entry goes on matching by its exact digests: a flood that
+somebody made must not let the very file through.
 """
 
 from __future__ import annotations
@@ -24,6 +28,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from safehold.ids import CaseId, EntryId, ListName, ServiceId
+
+MOST_COUNTED = 1_000
+"""Different items of one entry that are counted; by then it floods."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +43,7 @@ class FloodOptions:
         hours: the length of the window.
         distance: items that lie within so many bits of one another count as one.
         uploader_share: largest share of `items` that counts of one uploader, 0 to 1.
+        different_share: smallest share of the items that must count, 0 to 1.
         minutes: how often `safehold work` looks; 0 for never.
     """
 
@@ -43,6 +51,7 @@ class FloodOptions:
     hours: float = 24.0
     distance: int = 31
     uploader_share: float = 0.2
+    different_share: float = 0.2
     minutes: float = 1.0
 
 
@@ -71,7 +80,7 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class SetAside:
-    """An entry that was set aside.
+    """A hash of an entry that was set aside.
 
     Attributes:
         aside_id: its id.
@@ -79,9 +88,9 @@ class SetAside:
         at: when.
         items: how many different items counted.
         bound: how many it might have matched.
-        released: when somebody let it match again; None while it is set aside.
-        pdq, pdq_quality: the hash that was taken from an entry that goes on matching by its exact
-            digests; None where the whole entry was set aside.
+        pdq: the hash by which the entry is not matched.
+        released: since when it is matched again: somebody said so, or its source gave the entry
+            another hash; None while it is set aside.
     """
 
     aside_id: str
@@ -90,13 +99,29 @@ class SetAside:
     at: dt.datetime
     items: int
     bound: int
+    pdq: bytes = field(repr=False)
     released: dt.datetime | None = None
-    pdq: bytes | None = field(default=None, repr=False)
-    pdq_quality: int | None = None
 
 
-def different(hits: Sequence[Hit], options: FloodOptions, bound: int) -> int:
-    """How many different items an entry matched, counted no further than one above `bound`.
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """What counts of the hits of one entry.
+
+    Attributes:
+        different: different items.
+        of: the items of which so many are different; those beyond an uploader's share are none.
+    """
+
+    different: int
+    of: int
+
+    def is_flood(self, options: FloodOptions, bound: int) -> bool:
+        """Whether it is more than one entry may match."""
+        return self.different > bound and self.different >= options.different_share * self.of
+
+
+def different(hits: Sequence[Hit], options: FloodOptions, bound: int) -> Counted:
+    """How many different items an entry matched; no further than `MOST_COUNTED` are counted.
 
     Args:
         hits: of one entry, within the window, in any order.
@@ -120,6 +145,6 @@ def different(hits: Sequence[Hit], options: FloodOptions, bound: int) -> int:
             seen.append(bits)
         uploaders[uploader] += 1
         count += 1
-        if count > bound:
+        if count >= max(MOST_COUNTED, bound + 1):
             break
-    return count
+    return Counted(count, len(contents))

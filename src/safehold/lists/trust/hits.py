@@ -39,7 +39,7 @@ class HitStore(Protocol):
         ...
 
     def set_aside(self, aside: SetAside) -> bool:
-        """Note that an entry was set aside; False if it is already."""
+        """Note that the hash of an entry was set aside; False if one is already."""
         ...
 
     def asides(self, name: ListName | None = None) -> Sequence[SetAside]:
@@ -48,6 +48,10 @@ class HitStore(Protocol):
 
     def aside(self, aside_id: str) -> SetAside | None:
         """One that is or was set aside."""
+        ...
+
+    def released(self, since: dt.datetime) -> Sequence[SetAside]:
+        """What was released since a moment."""
         ...
 
     def last_released(self, name: ListName, entry_id: EntryId) -> dt.datetime | None:

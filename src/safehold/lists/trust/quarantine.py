@@ -1,64 +1,57 @@
-"""Setting entries aside in a list, and letting them match again.
+"""Whether entries' hashes are set aside in a list as it is noted that they are.
 
-An entry that has exact digests loses its PDQ hash alone: the very file is found all the same. One
-that has nothing but its hash is quarantined.
+What stands noted (`safehold.lists.trust.hits`) is the truth; the list follows it. Whoever changes
+the one then carries it out in the other, and a process that is killed between leaves that to the
+next look (`settle`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
+import enum
 
-from safehold.ids import EntryId, ListName
-from safehold.lists.interface import ImportPlan, ListStore
-from safehold.lists.model import Entry, EntryDraft, EntryState, UnknownListError
+from safehold.lists.interface import ListStore
+from safehold.lists.model import EntryState, UnknownListError
 from safehold.lists.trust.floods import SetAside
 
 
-def active_entry(lists: ListStore, name: ListName, entry_id: EntryId) -> Entry | None:
-    """An entry that takes part in matching; None where there is none."""
+class Standing(enum.Enum):
+    """What a list says of a hash that was set aside."""
+
+    ASIDE = enum.auto()
+    """The entry is not matched by it."""
+    MATCHED = enum.auto()
+    """The entry is matched by it."""
+    IDLE = enum.auto()
+    """The entry was withdrawn, and may come back with it."""
+    GONE = enum.auto()
+    """There is no such entry any more, or its source gave it another hash."""
+
+
+def standing(lists: ListStore, aside: SetAside) -> Standing:
+    """How the hash of an entry stands in its list."""
     try:
-        entry = lists.entry(name, entry_id)
+        entry = lists.entry(aside.list_name, aside.entry_id)
     except UnknownListError:
-        return None
-    return entry if entry is not None and entry.state is EntryState.ACTIVE else None
+        return Standing.GONE
+    if entry is None or entry.pdq != aside.pdq:
+        return Standing.GONE
+    if entry.is_aside:
+        return Standing.ASIDE
+    return Standing.MATCHED if entry.state is EntryState.ACTIVE else Standing.IDLE
 
 
-def has_exact(entry: Entry) -> bool:
-    """Whether an entry can be matched without its PDQ hash."""
-    return any(digest is not None for digest in (entry.md5, entry.sha1, entry.sha256))
-
-
-def put_aside(lists: ListStore, entry: Entry, name: ListName, at: dt.datetime) -> bool:
-    """Have an active entry match by likeness no more; whether anything changed by it."""
-    if not has_exact(entry):
-        names, aside = [entry.entry_id], EntryState.QUARANTINED
-        return bool(lists.set_state(name, names, aside, at, EntryState.ACTIVE))
-    if entry.pdq is None:
+def put_aside(lists: ListStore, aside: SetAside, at: dt.datetime) -> bool:
+    """Have an entry not be matched by the hash that was set aside; whether anything changed."""
+    try:
+        return lists.set_aside(aside.list_name, aside.entry_id, aside.pdq, at)
+    except UnknownListError:
         return False
-    _put(lists, name, _exact(entry), at)
-    return True
 
 
-def let_match(lists: ListStore, aside: SetAside, at: dt.datetime) -> None:
-    """Have an entry match again that was set aside; nothing where it is gone meanwhile."""
-    if aside.pdq is None:
-        try:
-            names = [aside.entry_id]
-            lists.set_state(aside.list_name, names, EntryState.ACTIVE, at, EntryState.QUARANTINED)
-        except UnknownListError:
-            return
-    else:
-        entry = active_entry(lists, aside.list_name, aside.entry_id)
-        if entry is not None and entry.pdq is None:
-            whole = _exact(entry)._replace(pdq=aside.pdq, pdq_quality=aside.pdq_quality)
-            _put(lists, aside.list_name, whole, at)
-
-
-def _exact(entry: Entry) -> EntryDraft:
-    return EntryDraft(entry.entry_id, md5=entry.md5, sha1=entry.sha1, sha256=entry.sha256)
-
-
-def _put(lists: ListStore, name: ListName, draft: EntryDraft, at: dt.datetime) -> None:
-    with lists.importing(name) as session:
-        session.stage([draft])
-        session.apply(ImportPlan(at))
+def let_match(lists: ListStore, aside: SetAside, at: dt.datetime) -> bool:
+    """Have an entry be matched by its hash again; whether anything changed."""
+    try:
+        return lists.set_aside(aside.list_name, aside.entry_id, None, at)
+    except UnknownListError:
+        return False

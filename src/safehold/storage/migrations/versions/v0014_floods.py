@@ -15,7 +15,10 @@ _TEXT = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 
 def upgrade() -> None:
-    """Make the tables of `schema_hits`."""
+    """Make the tables of `schema_hits`, and columns of what is set aside and what came."""
+    op.add_column("entries", sa.Column("aside", sa.LargeBinary, nullable=True))
+    op.add_column("lists", sa.Column("imported", _MOMENT, nullable=True))
+    op.execute(sa.text("UPDATE lists SET imported = updated"))
     op.create_table(
         "entry_hits",
         sa.Column("list_name", _TEXT, primary_key=True),
@@ -39,8 +42,7 @@ def upgrade() -> None:
         sa.Column("items", sa.Integer, nullable=False),
         sa.Column("bound", sa.Integer, nullable=False),
         sa.Column("released", _MOMENT, nullable=True),
-        sa.Column("pdq", sa.LargeBinary, nullable=True),
-        sa.Column("pdq_quality", sa.SmallInteger, nullable=True),
+        sa.Column("pdq", sa.LargeBinary, nullable=False),
     )
     standing = sa.text("released IS NULL")
     op.create_index(
