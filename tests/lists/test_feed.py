@@ -8,7 +8,7 @@ import os
 import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO, BinaryIO
+from typing import IO, Any, BinaryIO
 
 import pytest
 
@@ -73,6 +73,7 @@ class House:
             self.folder,
             Importer(self.lists, KEY),
             lambda *_: pytest.fail("nothing is shared"),
+            lambda _: pytest.fail("nobody is a peer"),
         )
         state = SyncService(parts, sources).run("there", lambda: self.stop, full=full)
         assert not list(self.folder.glob("feed-*"))
@@ -282,6 +283,9 @@ def test_settings_that_cannot_be(house: House) -> None:
             house.run(**changes)
     with pytest.raises(ExchangeSettingsError):
         house.run(kind="fax")
-    parts = SyncSources({}, lambda _: Credentials(), lambda *_: pytest.fail(), Path(), None, None)  # type: ignore[arg-type]
+    nothing: Any = None
+    parts = SyncSources(
+        {}, lambda _: Credentials(), lambda *_: pytest.fail(), Path(), nothing, nothing, nothing
+    )
     with pytest.raises(UnknownExchangeError):
         SyncService(None, parts).run("there")  # type: ignore[arg-type]

@@ -148,3 +148,17 @@ def test_what_is_undone_is_withdrawn_and_an_older_list_is_refused(
     # Asked for everything anew, an older one is refused all the same.
     shared.write_bytes(older)
     assert "shared_older" in ben.command("list", "sync", "ann", "--full", "--json").out
+    # Nor where the list is read for another tier.
+    settings = ben.folder / "config.toml"
+    was = settings.read_text()
+    settings.write_text(was + 'tier = "confirmed"\n')
+    assert "shared_older" in ben.command("list", "sync", "ann", "--json").out
+    settings.write_text(was)
+    # Of one who is no peer any more nothing is believed, though the file is as it was.
+    shared.write_bytes(newer)
+    assert ben.command("list", "sync", "ann").code == 0
+    assert ben.command("list", "sync", "ann").code == 0
+    assert ben.command("peer", "remove", "ann").code == 0
+    done = ben.command("list", "sync", "ann", "--json")
+    assert done.code != 0
+    assert "peer_unknown" in done.out + done.err

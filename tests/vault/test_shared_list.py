@@ -83,6 +83,22 @@ def test_what_was_changed_is_not_taken(homes: tuple[PeerKeys, PeerKeys, PeerKeys
             unpack(seal([ben.identity.recipient], b"\n".join(parts)), ben, ann.card, 0)
 
 
+@pytest.mark.parametrize(
+    "serial", ["Infinity", "1e400", "NaN", "-1", "0", "true", '"9"', "9" * 4_001, str(1 << 53)]
+)
+def test_a_number_that_no_list_has_is_not_taken(
+    homes: tuple[PeerKeys, PeerKeys, PeerKeys], serial: str
+) -> None:
+    ann, ben, _ = homes
+    head, _, rows = unseal([ben.identity], pack(ROWS, 1, AT, ann, ben.card)).split(b"\n", 2)
+    known = str(json.loads(head)["serial"]).encode()
+    for said in (head.replace(known, serial.encode()), b"[" * 100_000):
+        signature = base64.b64encode(ann.sign(b"safehold shared list v1\0" + said))
+        with pytest.raises(SharedListError):
+            sealed = seal([ben.identity.recipient], b"\n".join((said, signature, rows)))
+            unpack(sealed, ben, ann.card, 0)
+
+
 def test_keys_are_made_once_and_are_private(tmp_path: Path) -> None:
     path = tmp_path / "peer.key"
     first = peer_keys(path)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from safehold.accounts.model import Service
+from safehold.cases.model import CaseState
 from safehold.cases.review.choices import Clearing, Confirmation
 from safehold.cases.review.model import ClearReason, ProposalKind
 from safehold.hashing.model import SignalType
@@ -244,6 +245,63 @@ def test_a_busy_source_is_asked_again(desk: Desk, fault: Fault) -> None:
     assert desk.run() == {}
     assert desk.run(3) == {"sent": 1}
     assert desk.raised == []
+
+
+def test_throttling_of_the_graph_api_is_no_refusal(desk: Desk) -> None:
+    desk.meta.put("777", "HASH_PDQ", bytes(range(32)).hex(), "MALICIOUS", "MALICIOUS", "MALICIOUS")
+    desk.confirm(desk.entry("meta", "777"))
+    desk.run()
+    throttled = Fault(status=400, body=b'{"error": {"code": 4}}')
+    # The first call, and then the first of those that tell.
+    for faults in ([throttled], [Fault(), throttled]):
+        desk.meta.faults.extend(faults)
+        assert desk.run(25) == {"pending": 1}
+    assert desk.run(25) == {"sent": 1}
+    assert len(desk.meta.told) >= 2
+    desk.clear(desk.entry("meta", "777"))
+    desk.run()
+    desk.meta.faults.append(Fault(status=400, body=b'{"error": {"code": 190}}'))
+    assert desk.run(25) == {"dead": 1}
+
+
+def test_while_a_case_is_open_again_its_opinion_waits(desk: Desk) -> None:
+    near = desk.entry("ncmec-list", ncmec_item(desk))
+    case_id = desk.clear(near)
+    desk.run()
+    # The same bytes come again, and match another list exactly.
+    content = b"item 0"
+    desk.office.hold(picture(content, [near, match("x", name="other")], service=SHOP))
+    assert desk.office.case(case_id).state is CaseState.OPEN
+    assert desk.run(25) == {"pending": 1}
+    assert desk.ncmec.told == []
+    desk.office.look(case_id, ANN)
+    desk.office.reviews.confirm(case_id, ANN, Confirmation())
+    desk.run()
+    assert desk.run(23) == {}
+    assert desk.run(2) == {"sent": 1}
+    assert [word for *_, word in desk.ncmec.told] == ["affirmative"]
+
+
+def test_a_second_decision_waits_as_long_as_the_first(desk: Desk) -> None:
+    near = desk.entry("ncmec-list", ncmec_item(desk))
+    case_id = desk.confirm(near)
+    desk.run()
+    desk.run(22)
+    reviews = desk.office.reviews
+    proposal = reviews.propose(case_id, ANN, ProposalKind.UNDO, {}, "A mistake.")
+    reviews.approve(proposal.proposal_id, CYD)
+    desk.office.look(case_id, ANN)
+    reviews.confirm(case_id, ANN, Confirmation())
+    assert desk.run() == {"queued": 1}
+    assert desk.run(23) == {}
+    assert desk.run(2) == {"sent": 1}
+
+
+def test_of_lists_that_hold_nothing_nothing_is_told(desk: Desk) -> None:
+    seen = replace(desk.entry("ncmec-list", ncmec_item(desk)), tier="observe")
+    desk.confirm(seen, match("x", name="other"))
+    assert desk.run() == {}
+    assert desk.opinions() == []
 
 
 def test_a_source_that_stays_away_is_given_up_in_the_end(desk: Desk) -> None:

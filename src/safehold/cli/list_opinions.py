@@ -56,7 +56,10 @@ def opinions(
                     )
                 again = replace(found, state=OpinionState.PENDING, attempts=0, due=now)
                 transaction.opinions.put(again)
-            note("It is sent with the next run of 'safehold work'.")
+            if as_json:
+                print(json.dumps({"id": again.opinion_id, "state": again.state.value}))
+            else:
+                note("It is sent with the next run of 'safehold work'.")
             return 0
         with runtime.records.read() as transaction:
             shown = transaction.opinions.list(wanted)

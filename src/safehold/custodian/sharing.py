@@ -22,14 +22,15 @@ from safehold.cases.records import Records, Transaction
 from safehold.cases.review.refusals import NotPermittedError
 from safehold.cases.review.rules import QUALITY_FLOOR
 from safehold.clock import Clock
-from safehold.custodian.interface import Access, Custodian, CustodianAwayError, CustodianError
-from safehold.errors import SafeholdError
+from safehold.custodian.interface import Access, Custodian
 from safehold.hashing.keyed import DigestKey
 from safehold.ids import ServiceId, UserId
 from safehold.lists.entry_rows import unfit_pdq
 from safehold.users.model import UnknownUserError, User, user_name
 from safehold.users.roles import Permission, permissions
+from safehold.vault.interface import ObjectMissingError
 from safehold.vault.peers import Card, PeerKeys
+from safehold.vault.sealing import DamagedError
 from safehold.vault.shared_list import pack
 
 _PAGE = 500
@@ -120,6 +121,7 @@ class Sharing:
 
         Raises:
             CustodianAwayError: the custodian does not answer.
+            VaultError, CustodianError: an original cannot be reached or opened.
             DatabaseError: nothing can be written.
         """
         name, card = peer
@@ -170,7 +172,11 @@ class Sharing:
     def _digest(
         self, case: Case, evidence: Sequence[Evidence], peer: str, user_id: UserId
     ) -> bytes | None:
-        """SHA-256 of the bytes; None where there are none any more, or they cannot be opened."""
+        """SHA-256 of the bytes; None where there are none any more, or they were altered.
+
+        Whatever else fails, fails the whole: a list takes the place of the one before, so what is
+        missing in it would be missing there.
+        """
         if not evidence:
             return None
         access = Access(
@@ -178,9 +184,7 @@ class Sharing:
         )
         try:
             return self._parts.custodian.check(access, evidence[-1].object_name).sha256
-        except CustodianAwayError:
-            raise
-        except (CustodianError, SafeholdError):
+        except (ObjectMissingError, DamagedError):
             return None
 
     def _id(self, case: Case) -> str:

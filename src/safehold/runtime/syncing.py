@@ -19,6 +19,7 @@ from safehold.outbound.model import Call, OutboundOptions, Reply
 if TYPE_CHECKING:
     from safehold.lists.entry_rows import RowChecker
     from safehold.runtime.core import Runtime
+    from safehold.vault.peers import Card
 
 
 def sync_service(
@@ -47,6 +48,7 @@ def sync_service(
         folder=runtime.home.feeds,
         importer=Importer(runtime.list_store, runtime.digest_key, runtime.import_limits),
         open=functools.partial(_open_shared, runtime),
+        peer=lambda options: _card(runtime, options).text,
     )
     return SyncService(parts, sources)
 
@@ -64,12 +66,19 @@ def _open_shared(
     runtime: Runtime, options: ExchangeOptions, content: bytes, last: int
 ) -> tuple[int, bytes]:
     """What a peer has shared: its number, and its rows."""
-    from safehold.vault.peers import PeersFile, peer_keys
+    from safehold.vault.peers import peer_keys
     from safehold.vault.shared_list import unpack
 
-    card = PeersFile(runtime.home.peers).find(options.peer)
+    card = _card(runtime, options)
     opened = unpack(content, peer_keys(runtime.home.peer_key), card, last)
     return opened.serial, opened.rows
+
+
+def _card(runtime: Runtime, options: ExchangeOptions) -> Card:
+    """The keys of the peer that the settings name."""
+    from safehold.vault.peers import PeersFile
+
+    return PeersFile(runtime.home.peers).find(options.peer)
 
 
 def _bucket(

@@ -53,7 +53,10 @@ class SqlOpinions:
         same = [opinions.c[name] == values[name] for name in names]
         said = sa.and_(
             opinions.c.stance == opinion.stance.value,
-            opinions.c.state.in_([OpinionState.SENT.value, OpinionState.PENDING.value]),
+            sa.or_(
+                opinions.c.state == OpinionState.SENT.value,
+                sa.and_(_pending, opinions.c.made >= opinion.made),
+            ),
         )
         changed = sa.update(opinions).where(*same, ~said).values(values)
         return bool(self._connection.execute(changed).rowcount)

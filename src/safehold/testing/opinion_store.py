@@ -36,9 +36,10 @@ class MemoryOpinions:
     def put(self, opinion: Opinion) -> bool:
         """Add an opinion; False where nothing changes by it."""
         known = self._opinions.get(_key(opinion))
-        said = (OpinionState.SENT, OpinionState.PENDING)
-        if known is not None and known.stance is opinion.stance and known.state in said:
-            return False
+        if known is not None and known.stance is opinion.stance:
+            waits = known.state is OpinionState.PENDING and known.made >= opinion.made
+            if waits or known.state is OpinionState.SENT:
+                return False
         self._opinions[_key(opinion)] = opinion
         return True
 

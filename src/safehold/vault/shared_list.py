@@ -28,6 +28,9 @@ from safehold.vault.sealing import DamagedError, KeyMismatchError, seal, unseal
 
 FORMAT = "safehold-shared-list"
 VERSION = 1
+LARGEST_SERIAL = 1 << 53
+"""Above what the number of a list can be: milliseconds since 1970."""
+
 _SIGNED = b"safehold shared list v1\0"
 
 
@@ -130,9 +133,11 @@ def unpack(content: bytes, keys: PeerKeys, peer: Card, last: int) -> Opened:
     try:
         head = json.loads(line)
         form = (head["format"], head["version"])
-        serial, to, digest = int(head["serial"]), head["to"], head["sha256"]
-    except (ValueError, TypeError, KeyError):
+        serial, to, digest = head["serial"], head["to"], head["sha256"]
+    except (ValueError, TypeError, KeyError, RecursionError):
         raise SharedListError from None
+    if type(serial) is not int or not 0 < serial < LARGEST_SERIAL:
+        raise SharedListError
     if form != (FORMAT, VERSION) or digest != hashlib.sha256(rows).hexdigest():
         raise SharedListError
     if to != keys.card.recipient:

@@ -108,7 +108,7 @@ class ThreatExchange:
         """Take an answer apart."""
         place = json.loads(cursor)
         if reply.status >= 400:
-            raise _error(reply, has_query="query" in place)
+            raise error_of(reply, has_query="query" in place)
         answer = documents.parse(reply.body)
         updates = answer.get("data")
         if not isinstance(updates, list):
@@ -156,7 +156,7 @@ class ThreatExchange:
         return query
 
 
-def _error(reply: Reply, *, has_query: bool) -> Exception:
+def error_of(reply: Reply, *, has_query: bool = False) -> Exception:
     """What an error's body says; without a body of the known form its status."""
     try:
         said = documents.parse(reply.body).get("error")

@@ -17,7 +17,7 @@ from safehold.lists.exchanges.model import (
     ExchangeSettingsError,
     PageDamagedError,
 )
-from safehold.lists.exchanges.threatexchange import BASE
+from safehold.lists.exchanges.threatexchange import BASE, error_of
 from safehold.lists.opinions.model import OpinionUnfitError, Stance, Subject
 from safehold.outbound.model import Call, Reply
 
@@ -34,6 +34,8 @@ def send(
     Raises:
         OpinionUnfitError: nobody else says anything of the indicator.
         PageDamagedError: an answer cannot be understood.
+        PageBusyError: the service has too much to do.
+        ExchangeRefusedError: it refuses.
         ExchangeSettingsError: the settings lack something.
     """
     check(options, credentials)
@@ -47,21 +49,30 @@ def send(
         "GET",
         headers,
         timeout_seconds=options.timeout_seconds,
+        accept_errors=True,
     )
+    _check(reply)
     own = credentials.key.partition("|")[0]
     others = _descriptors(reply.body, own)
     if not others:
         raise OpinionUnfitError
     form = headers | {"content-type": "application/x-www-form-urlencoded"}
     for descriptor in others:
-        yield Call(
+        reply = yield Call(
             f"{base}/{descriptor}",
             "POST",
             form,
             urlencode({"reactions": REACTIONS[subject.stance]}).encode("ascii"),
             timeout_seconds=options.timeout_seconds,
-            read_answer=False,
+            accept_errors=True,
         )
+        _check(reply)
+
+
+def _check(reply: Reply) -> None:
+    """Raise what an error's body says: the Graph API throttles with the status 400."""
+    if reply.status >= 400:
+        raise error_of(reply)
 
 
 def check(options: ExchangeOptions, credentials: Credentials) -> None:

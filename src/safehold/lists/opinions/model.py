@@ -3,8 +3,8 @@
 1. An opinion rests on a person's decision on a case, and on nothing else. For each case and each
    entry of a list that comes from an exchange with `opinions = true` there is at most one.
 2. It waits for `opinion_hours`, in which the decision may be undone. What was undone by then is
-   dropped. What was sent stands until somebody decides otherwise, and then that is sent: that a
-   decision is open again is no opinion.
+   dropped; while a case is open again, its opinion waits. What was sent stands until somebody
+   decides otherwise, and then that is sent: that a decision is open again is no opinion.
 3. A source that is busy, or cannot be reached, is asked again, later each time; after the last
    time, or where it refuses, the opinion is given up, and the operator is alarmed.
 """

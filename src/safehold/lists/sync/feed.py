@@ -192,6 +192,7 @@ class FeedParts:
         asking: asks again.
         open: opens what a peer has shared: its settings, its bytes, and the number of the last one
             that was taken; gives its number and its rows, JSON Lines.
+        peer: what stands for the peer whose list it is, or raises where there is none.
     """
 
     lists: ListStore
@@ -201,6 +202,7 @@ class FeedParts:
     clock: Clock
     asking: Asking
     open: Callable[[ExchangeOptions, bytes, int], tuple[int, bytes]]
+    peer: Callable[[ExchangeOptions], str]
 
 
 def sync_feed(feed: Feed, parts: FeedParts, *, again: bool = False) -> SyncState:
@@ -214,6 +216,7 @@ def sync_feed(feed: Feed, parts: FeedParts, *, again: bool = False) -> SyncState
     Raises:
         SyncOvertakenError: another process did the same.
         ExchangeSettingsError: the list was made from another source.
+        UsageError: nobody is the peer whose list it would be.
         DatabaseError: nothing can be written.
     """
     kind = feed.options.kind
@@ -236,9 +239,10 @@ _ANSWERS = (PageDamagedError, ExchangeRefusedError)
 def _sync(feed: Feed, parts: FeedParts, state: SyncState, *, again: bool) -> SyncState:
     began = parts.clock.now()
     ended = replace(state, number=state.number + 1, began=None, good=began, failures=0, code="ok")
+    peer = parts.peer(feed.options) if feed.options.kind == ExchangeKind.SAFEHOLD else ""
     source = _source_of(feed)
-    mark, serial = _kept(unmarked(source, state.cursor) or "")
-    mark = "" if again else mark
+    last, serial = _kept(unmarked(fingerprint(peer), state.cursor) or "")
+    mark = "" if again else unmarked(source, last) or ""
     with passing_folder(parts.folder) as folder:
         path = folder / _file_name(feed.options)
         fetched = _fetched(feed.place, mark, path, parts.asking)
@@ -250,9 +254,7 @@ def _sync(feed: Feed, parts: FeedParts, state: SyncState, *, again: bool) -> Syn
                 plain = stack.enter_context(_in_memory(rows, folder))
             else:
                 plain = _inflated(path, feed.options.max_bytes)
-            kept = marked(source, json.dumps([fetched.mark, serial]))
-            if len(kept) > MAX_CURSOR:
-                kept = marked(source, json.dumps(["", serial]))
+            kept = _to_keep(peer, marked(source, fetched.mark), serial)
             ended = replace(ended, ended=parts.clock.now(), cursor=kept, counts=SyncCounts())
             if plain is None:
                 parts.syncs.save(ended)
@@ -276,6 +278,12 @@ def _import_options(feed: Feed, ended: SyncState) -> ImportOptions:
         max_withdrawn_share=options.max_withdrawn_share,
         sync=ended,
     )
+
+
+def _to_keep(peer: str, mark: str, serial: int) -> str:
+    """What is kept of a run: the number for as long as it is the same peer, however it is read."""
+    kept = marked(fingerprint(peer), json.dumps([mark, serial]))
+    return kept if len(kept) <= MAX_CURSOR else marked(fingerprint(peer), json.dumps(["", serial]))
 
 
 def _kept(kept: str) -> tuple[str, int]:
@@ -306,8 +314,7 @@ def _in_memory(rows: bytes, folder: Path) -> Iterator[Path]:
 def _source_of(feed: Feed) -> str:
     """What a mark is good for: the same place, read in the same way, for a list of that tier."""
     options = feed.options
-    words = (options.url, options.format, options.digest_type, feed.tier.value)
-    return fingerprint(*words, *([options.peer] if options.peer else []))
+    return fingerprint(options.url, options.format, options.digest_type, feed.tier.value)
 
 
 def _fetched(place: Place, mark: str, path: Path, asking: Asking) -> Fetched:

@@ -47,7 +47,7 @@ class SyncSources:
         bucket: opens a feed in a bucket: its tag, and its content.
         folder: a private folder for feeds on their way.
         importer: reads list files.
-        open: opens what a peer has shared (`feed.FeedParts`).
+        open, peer: opens what a peer has shared; what stands for a peer (`feed.FeedParts`).
     """
 
     options: Mapping[str, ExchangeOptions]
@@ -58,6 +58,7 @@ class SyncSources:
     folder: Path
     importer: Importer
     open: Callable[[ExchangeOptions, bytes, int], tuple[int, bytes]]
+    peer: Callable[[ExchangeOptions], str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,6 +176,7 @@ class SyncService:
             parts.clock,
             asking,
             sources.open,
+            sources.peer,
         )
         return feeds.sync_feed(feed, needed, again=again)
 

@@ -110,7 +110,8 @@ class Door:
             self.calls.append(asked)
             fault = self.faults.popleft() if self.faults else Fault()
             if fault.status:
-                return Answer(fault.status, b"no", fault.headers), fault
+                body = b"no" if fault.body is None else fault.body
+                return Answer(fault.status, body, fault.headers), fault
             answer = self.answer(asked)
             if fault.body is not None:
                 answer = Answer(answer.status, fault.body, answer.headers)

@@ -24,9 +24,13 @@ from safehold.hashing.model import SignalType
 from safehold.ids import CaseId, EntryId, ListName
 from safehold.intake.parts import AlarmMessages
 from safehold.lists.exchanges import registry
-from safehold.lists.exchanges.model import Credentials, ExchangeOptions
+from safehold.lists.exchanges.model import (
+    Credentials,
+    ExchangeOptions,
+    ExchangeRefusedError,
+)
 from safehold.lists.interface import ListStore
-from safehold.lists.model import UnknownListError
+from safehold.lists.model import Tier, UnknownListError
 from safehold.lists.opinions.model import (
     Opinion,
     OpinionState,
@@ -41,13 +45,21 @@ from safehold.work.decided import EVENTS, KINDS, is_real, last_decision
 from safehold.work.ports import Outcome, Stop
 from safehold.work.schedule import Timing
 
-AT_ONCE = 20
-"""Opinions that are claimed at once."""
-CLAIM = dt.timedelta(minutes=30)
+AT_ONCE = 1
+"""Opinions that are claimed at once: one may take twenty calls, each as long as its time-out."""
+CLAIM = dt.timedelta(minutes=60)
 """How long they are hidden from others."""
 KEPT = dt.timedelta(days=365)
 """For how long it is known what was sent."""
 
+POSTPONED = dt.timedelta(hours=1)
+"""How long an opinion waits on a case that is open again."""
+
+_DECIDED = {
+    Stance.AFFIRMATIVE: CaseState.CONFIRMED,
+    Stance.NEGATIVE: CaseState.CLEARED,
+}
+_HOLD_NOTHING = frozenset({Tier.NEGATIVE.value, Tier.OBSERVE.value})
 _ABOUT_ENTRY = frozenset({"not_listed_content", "legal_content"})
 """Reasons of a clearing that say something of the entry."""
 _SIGNALS = (SignalType.SHA256, SignalType.SHA1, SignalType.MD5, SignalType.PDQ)
@@ -169,14 +181,19 @@ class TellOpinions:
         """Send one, if its decision still stands; what became of it."""
         now = self._parts.clock.now()
         with self._parts.records.read() as transaction:
+            case = transaction.cases.find(opinion.case_id)
             stands = stance_of(transaction.cases.decisions(opinion.case_id)) is opinion.stance
         options = self._parts.exchanges.get(opinion.exchange)
-        if not stands or options is None:
+        if case is None or not stands or options is None:
             return replace(opinion, state=OpinionState.DROPPED, due=now)
+        if case.state is not _DECIDED[opinion.stance]:
+            return replace(opinion, due=now + POSTPONED)  # it is open again
         asked: float | None = None
         try:
             self._call(opinion, options)
         except OpinionUnfitError as error:
+            return replace(opinion, state=OpinionState.DEAD, code=error.code, due=now)
+        except ExchangeRefusedError as error:
             return replace(opinion, state=OpinionState.DEAD, code=error.code, due=now)
         except OutboundStatusError as error:
             if error.status < 500 and error.status not in _BUSY:
@@ -245,6 +262,8 @@ def matched(decisions: Sequence[DecisionRecord]) -> dict[tuple[str, str], Signal
     for decision in decisions:
         matches: Sequence[Mapping[str, Any]] = decision.details.get("matches", ())
         for match in matches:
+            if match.get("tier") in _HOLD_NOTHING:
+                continue
             try:
                 signal = SignalType(str(match.get("signal")))
             except ValueError:
