@@ -45,7 +45,7 @@ CHANGE = 1_000
 THRESHOLD = 31
 SLOWEST_CHANGE = 2.0
 LARGEST_MB = 1_600.0
-COMPACT_EVERY = 50
+COMPACT_EVERY = 20
 COMPACT = """
 import sys
 from safehold.config import load_settings
@@ -53,7 +53,7 @@ from safehold.runtime.core import Runtime
 with Runtime(load_settings(home=sys.argv[1])) as runtime:
     runtime.lists.compact("big")
 """
-"""What `safehold work` does every five minutes, in a process of its own."""
+"""What `safehold work` does once a minute where it is due, in a process of its own."""
 
 
 @dataclass(slots=True)

@@ -81,12 +81,11 @@ page_rows = 3
 
 
 def entries(command: Command) -> list[tuple[Any, ...]]:
-    """What is kept of entries; their digests are keyed by each home's own key."""
+    """What is kept of entries, but for digests, which are keyed by each home's own key."""
     base = sqlite3.connect(command.home / "safehold.db")
     with base:
         rows = base.execute(
-            "SELECT entry_id, classification, state, sha1 IS NULL, source_at"
-            " FROM entries ORDER BY entry_id"
+            "SELECT entry_id, classification, state, sha1 IS NULL FROM entries ORDER BY entry_id"
         ).fetchall()
     base.close()
     return rows

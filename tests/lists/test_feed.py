@@ -14,9 +14,11 @@ import pytest
 
 from safehold.clock import FixedClock
 from safehold.hashing.keyed import DigestKey
+from safehold.ids import EntryId
 from safehold.lists.entry_rows import RowChecker
 from safehold.lists.exchanges.model import Credentials, ExchangeOptions, ExchangeSettingsError
 from safehold.lists.importing import Importer
+from safehold.lists.model import EntryState
 from safehold.lists.sync import feed
 from safehold.lists.sync.machine import SyncParts
 from safehold.lists.sync.model import SyncState
@@ -289,3 +291,31 @@ def test_settings_that_cannot_be(house: House) -> None:
     )
     with pytest.raises(UnknownExchangeError):
         SyncService(None, parts).run("there")  # type: ignore[arg-type]
+
+
+def test_what_a_server_sends_without_an_end_is_not_taken(house: House, door: FeedDoor) -> None:
+    """Cut on its way, such a file would look like a shorter one."""
+    house.run()
+    door.content = csv(*range(33))
+    door.faults.extend([Fault(endless=True)] * 9)
+    state = house.run()
+    assert (state.code, house.active) == ("outbound_unbounded", 40)
+
+
+def test_what_was_found_here_stands_whatever_state_a_feed_gives(
+    house: House, door: FeedDoor
+) -> None:
+    rows = b"id,md5,state\n" + b"".join(b"e%d,%032x,active\n" % (n, n + 1) for n in range(40))
+    door.content = rows
+    house.run()
+    name = house.lists.lists()[0].name
+    for number, state in ((5, EntryState.QUARANTINED), (6, EntryState.NEGATIVE)):
+        house.lists.set_state(name, [EntryId(f"e{number}")], state, house.clock.now())
+    door.content = rows + b"e40,%032x,active\n" % 41
+    assert house.run().code == "ok"
+    found = {n: house.lists.entry(name, EntryId(f"e{n}")) for n in (5, 6, 40)}
+    assert {n: e.state.value for n, e in found.items() if e is not None} == {
+        5: "quarantined",
+        6: "negative",
+        40: "active",
+    }

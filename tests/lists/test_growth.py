@@ -214,7 +214,7 @@ def test_a_damaged_snapshot_is_built_again(home: Home) -> None:
 
 @pytest.mark.parametrize(
     ("entries", "changed", "due"),
-    [(0, 999, False), (0, 1_000, True), (10_000_000, 49_999, False), (10_000_000, 50_000, True)],
+    [(0, 999, False), (0, 1_000, True), (10_000_000, 19_999, False), (10_000_000, 20_000, True)],
 )
 def test_when_a_snapshot_is_made_anew(entries: int, changed: int, due: bool) -> None:
     assert is_due(GrowthOptions(), entries, changed) is due

@@ -124,3 +124,15 @@ def test_bad_records_circles_and_wrong_keys(house: House) -> None:
     assert house.run(wrong).code == "exchange_refused"
     with pytest.raises(ExchangeSettingsError):
         make(ExchangeOptions(), Credentials(key="a"))
+
+
+@pytest.mark.parametrize("token", ["\\ud800", "a\\u0000", "\\u00e4", "x" * 3_000])
+def test_a_token_that_cannot_be_sent_back_is_not_kept(house: House, token: str) -> None:
+    house.door.put(pdq(1), {"c": "Active"})
+    body = f'{{"hashRecords": [], "hasMoreRecords": true, "nextPageToken": "{token}"}}'.encode()
+    house.door.faults.extend([Fault(body=body)] * 9)
+    state = house.run(house.exchange)
+    assert (state.code, state.failures) == ("page_damaged", 1)
+    house.door.faults.clear()
+    assert house.run(house.exchange).code == "ok"
+    assert house.active()

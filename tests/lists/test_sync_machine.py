@@ -11,6 +11,7 @@ import pytest
 
 from safehold.lists.exchanges.model import (
     ExchangeSettingsError,
+    Page,
     PageBusyError,
     PageDamagedError,
     Statement,
@@ -283,3 +284,46 @@ def test_stopped_between_pages_it_goes_on_there(house: House) -> None:
     assert book.asked == [0, 1, 2]
     assert house.run(book).code == "ok"
     assert house.active() == {"e0", "e2", "e4"}
+
+
+def test_shapes_that_nobody_thought_of_are_damage(house: House) -> None:
+    class Odd(Book):
+        def read(self, cursor: str, reply: Reply) -> Page:
+            raise TypeError
+
+    odd = Odd(*pages())
+    odd.can_pass = False
+    state = house.run(odd)
+    assert (state.code, state.failures) == ("page_damaged", 1)
+    assert house.run(Book(*pages())).code == "ok"
+
+
+def test_a_page_that_leads_nowhere_is_not_taken(house: House) -> None:
+    class Odd(Book):
+        def call(self, cursor: str) -> Call:
+            if json.loads(cursor)["page"] == 2:
+                raise ValueError
+            return super().call(cursor)
+
+    state = house.run(Odd(*pages()))
+    assert (state.code, state.counts.pages) == ("page_address", 1)
+    # Nothing of it is in the way of the next run.
+    assert house.run(Book(*pages())).code == "ok"
+
+
+def test_a_cursor_that_cannot_be_asked_with_begins_the_run_again(house: House) -> None:
+    book = Book(*pages())
+    source = Source("there", "ncmec", NAME, Tier.CONFIRMED, book)
+    told: list[SyncState] = []
+    Synchroniser(house.parts(book)).run(source, lambda: bool(told), told.append)
+    assert told[0].began is not None
+
+    class Later(Book):
+        """Another version of this program, which cannot use what the one before kept."""
+
+        def call(self, cursor: str) -> Call:
+            if "again" not in json.loads(cursor):
+                raise KeyError
+            return super().call(cursor)
+
+    assert house.run(Later(*pages())).code == "ok"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -29,6 +30,9 @@ class House(Exchanged):
         for n in range(count):
             self.door.put(f"{n}", "HASH_SHA1", sha1(n), "MALICIOUS")
             self.later(seconds=1)
+
+
+FAR = dt.timedelta(days=3_650)
 
 
 @pytest.fixture
@@ -130,3 +134,77 @@ def test_bad_updates_are_counted(house: House) -> None:
     state = house.run(house.exchange)
     assert state.counts.faults == {"row_malformed": 1, "sha1_malformed": 1}
     assert house.active() == {"0", "1", "2"}
+
+
+def test_a_time_far_ahead_hides_nothing_that_comes_later(house: House) -> None:
+    house.fill(3)
+    house.door.updates["1"]["last_updated"] = int((house.clock.now() + FAR).timestamp())
+    house.run(house.exchange)
+    house.later(hours=1)
+    house.door.put("1", "HASH_SHA1", sha1(1), "MALICIOUS", gone=True)
+    house.door.put("9", "HASH_SHA1", sha1(9), "MALICIOUS")
+    house.run(house.exchange)
+    assert house.active() == {"0", "2", "9"}
+
+
+def test_what_is_told_late_within_the_overlap_is_not_missed(house: House) -> None:
+    house.fill(2)
+    house.run(house.exchange)
+    # Of the moment before the last one, and told only now.
+    house.door.put("5", "HASH_SHA1", sha1(5), "MALICIOUS")
+    at = house.door.updates["1"]["last_updated"]
+    house.door.updates["5"]["last_updated"] = int(at) - 60
+    house.later(hours=1)
+    house.run(house.exchange)
+    assert "5" in house.active()
+
+
+def test_what_a_whole_run_does_not_name_is_withdrawn(house: House) -> None:
+    house.fill(5)
+    house.run(house.exchange)
+    house.later(days=120)
+    # Deleted so long ago that nobody tells it any more.
+    del house.door.updates["3"]
+    house.run(house.exchange)
+    assert house.active() == {"0", "1", "2", "4"}
+
+
+@pytest.mark.parametrize("descriptors", [[], {}, {"data": "x"}, {"data": ["x"]}, 7])
+def test_a_damaged_row_withdraws_nothing(house: House, descriptors: object) -> None:
+    house.fill(4)
+    house.run(house.exchange)
+    house.later(hours=1)
+    house.door.put("2", "HASH_SHA1", sha1(2), "MALICIOUS")
+    house.door.updates["2"]["descriptors"] = descriptors
+    state = house.run(house.exchange)
+    assert (state.code, state.counts.faults) == ("ok", {"row_malformed": 1})
+    assert house.active() == {"0", "1", "2", "3"}
+
+
+@pytest.mark.parametrize("tags", [{"data": 5}, {"data": [7, {"text": [5]}]}, "x", 5])
+def test_odd_tags_are_none(house: House, tags: object) -> None:
+    house.fill(1)
+    house.door.updates["0"]["descriptors"]["data"][0]["tags"] = tags
+    assert house.run(house.exchange).code == "ok"
+    assert house.entries()["0"].classification == ""
+
+
+@pytest.mark.parametrize("following", ["https://[x", "https://\\ud800/", "x" * 5_000])
+def test_addresses_that_cannot_be_end_the_run_and_not_the_next(
+    house: House, following: str
+) -> None:
+    house.fill(4)
+    whole = f'{{"data": [], "paging": {{"next": "{following}"}}}}'.encode()
+    house.door.faults.append(Fault(body=whole))
+    state = house.run(house.exchange)
+    assert (state.code, state.failures) == ("page_address", 1)
+    assert house.run(house.exchange).code == "ok"
+    assert len(house.active()) == 4
+
+
+def test_kinds_are_counted_by_a_few_known_words(house: House) -> None:
+    for n in range(30):
+        house.door.put(f"{n}", f"QUINDLE_{n}", "x", "MALICIOUS")
+    house.door.put("40", "URI", "x", "MALICIOUS")
+    state = house.run(house.exchange)
+    assert state.counts.unusable == {"other_not_usable": 30, "uri_not_usable": 1}

@@ -78,6 +78,7 @@ def test_every_code_of_a_failure_is_named() -> None:
     ]
     # Of an answer to a webhook only the status is read.
     kinds.remove(outbound_model.OutboundTooLongError)
+    kinds.remove(outbound_model.OutboundUnboundedError)
     expected = {kind.code for kind in kinds} | {delivery.DISABLED, delivery.INTERNAL}
     assert UnknownWebhookError.code == delivery.UNKNOWN
     table = rows(section(WEBHOOKS, "Codes of failures"))

@@ -7,6 +7,7 @@ import hashlib
 import json
 import random
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -167,6 +168,21 @@ def test_arachnid_may_be_sent_the_picture(shield: ArachnidDoor) -> None:
     assert said.code is RemoteCode.ANSWERED and said.matches == ()
 
 
+def arachnid_says(**said: object) -> bytes:
+    """An answer to one plain picture."""
+    return json.dumps({"classification": "csam", "match_type": "near", **said}).encode()
+
+
+def test_every_near_match_that_arachnid_names_is_one(shield: ArachnidDoor) -> None:
+    """Or clearing the one would hide the other."""
+    named = [{"sha256_hex": f"{n:064x}"} for n in (1, 2, 1)]
+    for order in (named, named[::-1][1:]):
+        shield.faults.append(Fault(body=arachnid_says(near_match_details=order)))
+    first, other = ask(by_arachnid(shield, send="picture"), item(), item())
+    assert len(first.matches) == 2
+    assert {m.entry_id for m in first.matches} == {m.entry_id for m in other.matches}
+
+
 def test_photodna(cloud: PhotoDnaDoor) -> None:
     cloud.known[hashlib.sha256(PICTURE).digest()] = ["A1", "B 2"]
     matcher = by_photodna(cloud)
@@ -232,11 +248,6 @@ def test_whatever_is_no_answer_is_a_code_and_never_nothing_found(
         assert good.code is RemoteCode.ANSWERED  # and it goes on
 
 
-def arachnid_says(**said: object) -> bytes:
-    """An answer to one plain picture."""
-    return json.dumps({"classification": "csam", "match_type": "near", **said}).encode()
-
-
 @pytest.mark.parametrize(
     "body",
     [
@@ -244,6 +255,7 @@ def arachnid_says(**said: object) -> bytes:
         arachnid_says(classification=["csam"]),
         arachnid_says(match_type="likely"),
         arachnid_says(match_type=None),
+        b'{"classification": "csam", "match_type": "near", "sha256_hex": "\\ud800"}',
         b'{"classification": NaN, "match_type": "near"}',
         b"{}",
         b"[]",
@@ -315,6 +327,35 @@ def test_waiting_for_a_place_counts_and_a_slow_matcher_times_out(shield: Arachni
         shield.go.set()
     assert [said.code for [said] in answers] == [RemoteCode.TIMEOUT] * 3
     assert all(said.is_missing for [said] in answers)
+
+
+@pytest.mark.parametrize(("per_minute", "code"), [(0, RemoteCode.TIMEOUT), (1, None)])
+def test_no_more_items_are_read_than_there_are_places_and_budget(
+    shield: ArachnidDoor, per_minute: int, code: RemoteCode | None
+) -> None:
+    shield.go.clear()
+    options: dict[str, object] = {"max_concurrent": 2, "per_minute": per_minute}
+    matcher = by_arachnid(shield, send="picture", timeout_seconds=0.4, **options)
+    reads = 0
+
+    async def read() -> bytes:
+        nonlocal reads
+        reads += 1
+        return PICTURE
+
+    async def main() -> list[tuple[Answered, ...]]:
+        async with Outbound(LOOPBACK, tls=False) as way_out:
+            matchers = Matchers([matcher], way_out, FLOOR)
+            some = [replace(item(), read=read) for _ in range(9)]
+            return await asyncio.gather(*(matchers.ask(one, ["shield"]) for one in some))
+
+    try:
+        answers = asyncio.run(main())
+    finally:
+        shield.go.set()
+    assert reads <= (1 if per_minute else 2)
+    expected = {RemoteCode.TIMEOUT} | (set() if code else {RemoteCode.OVER_BUDGET})
+    assert {said.code for [said] in answers} == expected
 
 
 def test_a_budget_refuses_and_comes_back_with_time(shield: ArachnidDoor) -> None:

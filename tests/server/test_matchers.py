@@ -19,11 +19,16 @@ from safehold.accounts.keys import KeyTerms
 from safehold.cases.model import Case, CaseFilter, DecisionRecord, Queue
 from safehold.config.credentials import CredentialsError
 from safehold.config.doors import ServerOptions
+from safehold.engine.remote import LazyMatchers
 from safehold.hashing.exact import exact_digests
 from safehold.hashing.pdq import pdq
+from safehold.ids import EntryId, ListName
+from safehold.lists.interface import ImportPlan
+from safehold.lists.model import EntryDraft, Tier
 from safehold.outbound.model import OutboundOptions
 from safehold.policy.surfaces import FailMode, SurfaceOptions
 from safehold.remote.model import MatcherOptions, MatcherOptionsError
+from safehold.remote.run import Matchers
 from safehold.server.compose import server_parts
 from safehold.testing.exchanges.door import Fault
 from safehold.testing.remote import photodna
@@ -274,3 +279,41 @@ def test_a_server_does_not_start_without_a_matchers_credentials(tmp_path: Path) 
         home.mkdir(mode=0o700)
         with opened(home, matchers={"one": options}) as made, pytest.raises(error):
             server_parts(made.runtime)
+
+
+@pytest.mark.parametrize("how", ["asking", "opening"])
+def test_what_was_found_already_is_recorded_whatever_asking_comes_to(
+    site: Site, shield: ArachnidDoor, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    listed = picture()
+    name = ListName(f"found-{how}")
+    with site.runtime.list_store.importing(name) as session:
+        found_pdq = pdq_of(listed)
+        session.stage([EntryDraft(EntryId("e"), pdq=found_pdq, pdq_quality=90)])
+        session.apply(ImportPlan(site.runtime.clock.now(), Tier.SUSPECTED))
+    for _ in range(200):
+        if screen(site, listed, "digests").status == 423:
+            break
+    listed = resaved(listed)
+
+    async def fails(*_: object) -> None:
+        raise RuntimeError("nobody thought of this")
+
+    target = Matchers if how == "asking" else LazyMatchers
+    with monkeypatch.context() as patch:
+        patch.setattr(target, "ask", fails)
+        held = screen(site, listed, "digests")
+    assert (held.status, held.json["verdict"]) == (423, "hold")
+    _, decision = found(site)
+    assert {m["list_name"] for m in decision.details["matches"]} == {name}
+    assert decision.details["matchers"] == [{"code": "unavailable", "name": "digests"}]
+    # And it goes on.
+    assert screen(site, picture(), "digests").json["verdict"] == "allow"
+
+
+def resaved(content: bytes) -> bytes:
+    """Other bytes of the same picture."""
+    with Image.open(io.BytesIO(content)) as opened_picture:
+        out = io.BytesIO()
+        opened_picture.convert("RGB").save(out, "PNG")
+        return out.getvalue()

@@ -41,6 +41,8 @@ def sync(
     Rows that cannot be read are left out and counted. Exit code 2 when there were such rows or
     pages, 70 when an exchange could not be synchronised.
     """
+    from safehold.errors import UsageError
+
     with open_service(context, home, ready=False) as runtime:
         service = runtime.sync
         chosen = names or list(service.names())
@@ -52,7 +54,17 @@ def sync(
                 standing = service.standing(name)
                 _say(standing_form(standing, runtime.clock.now()), as_json=as_json)
                 continue
-            state = _run(service, name, full=full)
+            try:
+                state = _run(service, name, full=full)
+            except UsageError as error:
+                if len(chosen) == 1:
+                    raise
+                # The settings of one are no reason to leave out the others.
+                place = service.standing(name).list_name
+                form = {"exchange": name, "list": place, "code": error.code, "message": str(error)}
+                _say(form, as_json=as_json)
+                worst = 70
+                continue
             if state is not None:
                 _tell(runtime, state)
             form = standing_form(service.standing(name), runtime.clock.now())
@@ -140,6 +152,9 @@ def _say(form: dict[str, Any], *, as_json: bool) -> None:
         return
     if form["code"] == "never":
         note(f"{form['exchange']}: never synchronised.")
+        return
+    if "message" in form:
+        note(f"{form['exchange']} ({form['code']}): {form['message']}")
         return
     if "rows" not in form:
         note(f"{form['exchange']}: another process synchronises it.")

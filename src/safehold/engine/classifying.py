@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Collection
 
@@ -21,6 +22,7 @@ class LazyClassifiers:
         self._outbound = Outbound(outbound, clock=clock)
         self._classifiers = Classifiers(options, self._outbound)
         self._stack = contextlib.AsyncExitStack()
+        self._opening = asyncio.Lock()
         self._open = False
 
     async def classify(
@@ -38,6 +40,7 @@ class LazyClassifiers:
         return await self._classifiers.classify_text(text, names)
 
     async def _opened(self) -> None:
-        if not self._open:
-            self._open = True
-            await self._stack.enter_async_context(self._outbound)
+        async with self._opening:
+            if not self._open:
+                await self._stack.enter_async_context(self._outbound)
+                self._open = True

@@ -10,6 +10,7 @@ and no more; above that calls are refused, and no queue grows.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
@@ -233,9 +234,12 @@ class Engine:
         options = [option for option in self._parts.classifiers if option.name in names]
         scores: tuple[Score, ...] = ()
         if asking is not None:
-            scores = await asking.classify(
-                _picture(item.body, submission.screened.examination), names
-            )
+            # What was found already is recorded whatever becomes of this; without a score the
+            # item is unscored.
+            with contextlib.suppress(Exception):
+                scores = await asking.classify(
+                    _picture(item.body, submission.screened.examination), names
+                )
         screened = Screening.with_scores(
             submission.screened,
             judged.rules,
@@ -255,7 +259,10 @@ class Engine:
             # A surface that names a matcher that is not there is not checked by it.
             return tuple(Answered(name, RemoteCode.NOT_CONFIGURED) for name in sorted(names))
         about = _about(item.body, judged.submission.screened.examination)
-        return await self._parts.matchers.ask(about, names)
+        # What was found already is recorded whatever becomes of this.
+        with contextlib.suppress(Exception):
+            return await self._parts.matchers.ask(about, names)
+        return tuple(Answered(name, RemoteCode.UNAVAILABLE) for name in sorted(names))
 
 
 def _with_remote(submission: Submission, judged: Judged, said: tuple[Answered, ...]) -> Submission:

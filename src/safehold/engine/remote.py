@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 from collections.abc import Collection, Mapping
 
@@ -42,13 +43,19 @@ class LazyMatchers:
         self._outbound = Outbound(outbound, clock=clock)
         self._matchers = Matchers(known, self._outbound, quality_floor)
         self._stack = contextlib.AsyncExitStack()
+        self._opening = asyncio.Lock()
         self._open = False
 
     async def ask(self, item: RemoteItem, names: Collection[str]) -> tuple[Answered, ...]:
-        """What the matchers say of an item."""
-        if not self._open:
-            self._open = True
-            await self._stack.enter_async_context(self._outbound)
+        """What the matchers say of an item.
+
+        Raises:
+            OutboundError: the way out cannot be opened, as `outbound.ca_file` cannot be read.
+        """
+        async with self._opening:
+            if not self._open:
+                await self._stack.enter_async_context(self._outbound)
+                self._open = True
         return await self._matchers.ask(item, names)
 
     async def close(self) -> None:

@@ -20,9 +20,9 @@ class GrowthOptions:
     """
 
     max_changes: int = 200_000
-    compact_changes: int = 50_000
+    compact_changes: int = 20_000
     compact_share: float = 0.05
-    compact_minutes: float = 5.0
+    compact_minutes: float = 1.0
 
 
 SMALLEST = 1_000

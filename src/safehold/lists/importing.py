@@ -253,7 +253,10 @@ def _plan(at: dt.datetime, options: ImportOptions, tally: _Tally) -> ImportPlan:
         )
         sync = replace(sync, counts=counts)
     share = options.max_withdrawn_share
-    return ImportPlan(at, options.tier, options.source, options.replace, share, sync=sync)
+    found = sync is not None
+    return ImportPlan(
+        at, options.tier, options.source, options.replace, share, sync=sync, keeps_found=found
+    )
 
 
 def _report(tally: _Tally, warnings: list[str], outcome: ImportOutcome | None) -> ImportReport:

@@ -62,6 +62,8 @@ class ImportPlan:
         sync: the state of the list's synchronisation after this step, but for the counts of what
             becomes of its rows, which the store adds. Its number is one more than that of the
             state from which the step started. None where it is none.
+        keeps_found: whether entries that were found here to be negative, or were set aside, stay
+            so whatever state a row gives. Where a row has a time they stay so in any case.
     """
 
     at: dt.datetime
@@ -71,6 +73,7 @@ class ImportPlan:
     max_withdrawn_share: float = 1.0
     withdraw_older: dt.datetime | None = None
     sync: SyncState | None = None
+    keeps_found: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,9 @@ MAX_ENTRY_ID = 200
 MAX_CLASSIFICATION = 64
 """Characters of an entry's classification."""
 
+REMOTE_PREFIX = "remote."
+"""Before the name of a remote matcher, where matches say which list they are with."""
+
 _LIST_NAME = re.compile(rf"[a-z0-9_-][a-z0-9._-]{{0,{MAX_LIST_NAME - 1}}}")
 
 
@@ -159,7 +162,8 @@ class ListNameError(UsageError):
     code = "list_name"
     default_message = "That is not a possible name of a list."
     default_hint = (
-        "Take 1 to 64 lower-case letters, digits, '-', '_' and '.', not beginning with a dot."
+        "Take 1 to 64 lower-case letters, digits, '-', '_' and '.', not beginning with a dot "
+        "or with 'remote.'."
     )
 
 
@@ -203,6 +207,6 @@ def list_name(text: str) -> ListName:
         ListNameError: the name has other characters, is too long or empty, or begins with a
             dot.
     """
-    if _LIST_NAME.fullmatch(text) is None:
+    if _LIST_NAME.fullmatch(text) is None or text.startswith(REMOTE_PREFIX):
         raise ListNameError
     return ListName(text)

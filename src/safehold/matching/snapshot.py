@@ -45,8 +45,12 @@ _SEARCHED = ("_keys", "pdq_hashes", "band_offsets", "band_rows", "band_signature
 _NAMED = ("entry_id_ends", "entry_ids", "entry_classes", "entry_pdq_rows", "pdq_entries")
 """Sections that are read where matches are told: seldom, and all over them."""
 
-_NAMED_AT_ONCE = 512
+_NAMED_AT_ONCE = 32
 """Matches that are told until the pages of these sections are given back."""
+
+
+_FOUND_AT_ONCE = 64
+"""Ids that are looked up until then: each reads twenty places."""
 
 
 class BodyState(enum.StrEnum):
@@ -255,7 +259,9 @@ class Snapshot:
 
         found: dict[str, int] = {}
         places, low = range(self.entry_count), 0
-        for entry_id in sorted(entry_ids):
+        for count, entry_id in enumerate(sorted(entry_ids), 1):
+            if count % _FOUND_AT_ONCE == 0:
+                self._release_names()
             wanted = entry_id.encode("utf-8")
             low = bisect_left(places, wanted, low, key=id_of)
             if low < self.entry_count and id_of(low) == wanted:

@@ -29,6 +29,7 @@ from safehold.clock import Clock, SystemClock
 from safehold.outbound.addresses import permitted
 from safehold.outbound.body import Body, Way
 from safehold.outbound.model import (
+    MAX_URL,
     Call,
     OutboundDeniedError,
     OutboundError,
@@ -39,13 +40,12 @@ from safehold.outbound.model import (
     OutboundTimeoutError,
     OutboundTlsError,
     OutboundTooLongError,
+    OutboundUnboundedError,
     Reply,
 )
 from safehold.outbound.pinned import PinnedBackend, is_tls, may_be_private, tls_context
 from safehold.outbound.resolve import Resolver, system_resolver
 
-MAX_URL = 2048
-"""Longest address, in characters."""
 MAX_CONNECTIONS = 64
 KEEP_ALIVE_SECONDS = 4.0
 """Shorter than what servers commonly keep (5 s), so that none closes what is about to be used."""
@@ -178,6 +178,10 @@ class Outbound:
                 return Reply(answer.status, b"", told)
             if received.get(b"content-encoding", b"identity").strip().lower() != b"identity":
                 raise OutboundTooLongError
+            if call.needs_end and not (
+                b"content-length" in received or b"transfer-encoding" in received
+            ):
+                raise OutboundUnboundedError
             return Reply(answer.status, await self._read(answer, call), told)
 
     async def _read(self, answer: httpcore.Response, call: Call) -> bytes:

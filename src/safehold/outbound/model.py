@@ -11,6 +11,9 @@ from typing import BinaryIO
 
 from safehold.errors import SafeholdError, UsageError
 
+MAX_URL = 2048
+"""Longest address, in characters."""
+
 
 @dataclass(frozen=True, slots=True)
 class OutboundOptions:
@@ -66,6 +69,8 @@ class Call:
         accept_unchanged: whether 304 (RFC 9110, section 15.4.5) is a reply.
         into: where the answer's body is written instead of being kept.
         max_answer_bytes: longest answer where it is not the options'.
+        needs_end: whether an answer must say how long it is, or be sent in chunks (RFC 9112,
+            section 6.3): of another nobody knows whether it was cut on its way.
     """
 
     url: str = field(repr=False)
@@ -78,6 +83,7 @@ class Call:
     accept_unchanged: bool = False
     into: BinaryIO | None = field(default=None, repr=False)
     max_answer_bytes: int | None = None
+    needs_end: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,3 +176,13 @@ class OutboundTooLongError(OutboundError):
 
     code = "outbound_too_long"
     default_message = "The other machine's answer is too long."
+
+
+class OutboundUnboundedError(OutboundError):
+    """An answer of which nobody can tell whether it is whole."""
+
+    code = "outbound_unbounded"
+    default_message = "The other machine's answer does not say where it ends."
+    default_hint = (
+        "Have the server send 'Content-Length'; then what is cut on its way is not taken."
+    )

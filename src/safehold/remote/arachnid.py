@@ -20,7 +20,7 @@ from safehold.hashing.model import UNKNOWN_DISTANCE, Orientation, RemoteSignal, 
 from safehold.hashing.model import VariantDigests as Variant
 from safehold.lists.exchanges.model import Credentials
 from safehold.outbound.model import Call
-from safehold.remote.model import Ask, BadAnswerError, Found, MatcherOptions
+from safehold.remote.model import MAX_FOUND, Ask, BadAnswerError, Found, MatcherOptions
 
 NEEDS = ("user", "password")
 MEDIA_TYPES = frozenset(
@@ -80,16 +80,10 @@ def read(options: MatcherOptions, ask: Ask, answer: object) -> tuple[Found, ...]
         if classification == _NONE:
             continue
         distance = 0 if exact else UNKNOWN_DISTANCE
-        found.append(
-            Found(
-                _entry(said[text], classification),
-                classification,
-                SignalType.PDQ,
-                distance,
-                variant,
-                orientation,
-            )
-        )
+        found += [
+            Found(entry, classification, SignalType.PDQ, distance, variant, orientation)
+            for entry in _entries(said[text], classification)
+        ]
     return tuple(found)
 
 
@@ -97,10 +91,10 @@ def _of_picture(answer: Mapping[str, object]) -> tuple[Found, ...]:
     classification, exact = _judged(answer)
     if classification == _NONE:
         return ()
-    entry = _entry(answer, classification)
-    if exact:
-        return (Found(entry, classification, SignalType.SHA1, 0),)
-    return (Found(entry, classification, RemoteSignal.PHOTODNA, UNKNOWN_DISTANCE),)
+    signal = SignalType.SHA1 if exact else RemoteSignal.PHOTODNA
+    distance = 0 if exact else UNKNOWN_DISTANCE
+    entries = _entries(answer, classification)
+    return tuple(Found(entry, classification, signal, distance) for entry in entries)
 
 
 def _judged(said: object) -> tuple[str, bool]:
@@ -117,12 +111,16 @@ def _judged(said: object) -> tuple[str, bool]:
     return classification, match_type == "exact"
 
 
-def _entry(said: Mapping[str, object], classification: str) -> str:
-    """An id of what is known there, from which no digest of it can be told."""
+def _entries(said: Mapping[str, object], classification: str) -> list[str]:
+    """Ids of what is known there, from which no digest of it can be told; each once."""
     details = said.get("near_match_details")
-    if isinstance(details, list):
-        details = details[0] if details else None
-    known = details if isinstance(details, dict) else said
+    near = details if isinstance(details, list) else [details]
+    known: list[Mapping[str, object]] = [one for one in near if isinstance(one, dict)]
+    known = known or [said]
+    return list(dict.fromkeys(_entry(one, classification) for one in known[:MAX_FOUND]))
+
+
+def _entry(known: Mapping[str, object], classification: str) -> str:
     digest = known.get("sha256_hex")
     if not isinstance(digest, str) or not digest:
         return classification

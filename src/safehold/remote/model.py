@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from safehold.errors import UsageError
 from safehold.hashing.model import Orientation, RemoteSignal, SignalType, VariantDigests
 from safehold.lists.exchanges.model import Credentials
-from safehold.lists.model import Tier
+from safehold.lists.model import REMOTE_PREFIX, Tier
 from safehold.matching.match import Match
 from safehold.outbound.model import Call
 
@@ -24,7 +24,7 @@ MAX_WORD = 64
 """Longest word of a service that is kept, in characters."""
 MAX_FOUND = 200
 """Matches of one matcher with one item that are kept, the nearest first."""
-LIST_PREFIX = "remote."
+LIST_PREFIX = REMOTE_PREFIX
 """How the names begin that stand in the place of a list's."""
 _OTHER = re.compile(r"[^A-Za-z0-9._:-]+")
 

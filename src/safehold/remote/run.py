@@ -5,10 +5,11 @@ The rules:
 1. Every matcher that is asked for gives one `Answered`, whatever happens: what it finds, or the
    code of why it says nothing.
 2. Bytes go only to a matcher whose settings say `send = "picture"`, and are read only if one is
-   sent them. All others are sent PDQ hashes and nothing else.
+   sent them, when there is a place free. All others are sent PDQ hashes and nothing else.
 3. A variant whose quality is below the floor is asked about no more than it is matched here.
 4. A matcher's time-out counts from the moment the item is handed in, waiting for a free place
-   too. An item takes one token of the budget, whatever comes of it, and waits for none.
+   and the reading of the item too. An item takes one token of the budget, whatever comes of it,
+   and waits for none.
 5. Of several matches with one entry by one signal the nearest is told, then the first.
 """
 
@@ -146,18 +147,21 @@ class Matchers:
         if matcher is None:
             return Answered(name, RemoteCode.NOT_CONFIGURED)
         options, matches = matcher.options, tuple[Match, ...]()
-        make = self._by_digests(matcher, item)
+        asks = self._by_digests(matcher, item)
         code: RemoteCode | None = None
         if options.send == Send.PICTURE:
             code = _unsendable(matcher, item)
-            if code is None and once is not None:
-                # What reading raises is the caller's; its time is not the service's.
-                make = _by_picture(matcher, item, await once.get())
-        elif not make:
+        elif not asks:
             code = RemoteCode.NOTHING_TO_ASK
         if code is None and not self._budgets[name].take():
             code = RemoteCode.OVER_BUDGET
         if code is None:
+
+            async def make() -> tuple[Ask, ...]:
+                if asks or once is None:
+                    return asks
+                return _by_picture(matcher, item, await once.get())
+
             code, matches = await self._asked(matcher, make)
         return Answered(name, code, matches, options.required)
 
@@ -169,20 +173,19 @@ class Matchers:
         return service.asks_by_digests(matcher.options, matcher.credentials, good)
 
     async def _asked(
-        self, matcher: RemoteMatcher, asks: tuple[Ask, ...]
+        self, matcher: RemoteMatcher, make: Callable[[], Awaitable[tuple[Ask, ...]]]
     ) -> tuple[RemoteCode, tuple[Match, ...]]:
         """What a service says, or why it says nothing. A part of an answer is none."""
-        read = _SERVICES[matcher.options.kind].read
         found: list[Found] = []
         try:
             async with (
                 asyncio.timeout(matcher.options.timeout_seconds),
                 self._places[matcher.name],
             ):
-                for ask in asks:
+                for ask in await make():
                     reply = await self._outbound.send(ask.call)
                     parse = asyncio.to_thread if len(reply.body) > _LARGE else _at_once
-                    found += read(matcher.options, ask, await parse(_parsed, reply.body))
+                    found += _read(matcher, ask, await parse(_parsed, reply.body))
         except (TimeoutError, OutboundTimeoutError):
             return RemoteCode.TIMEOUT, ()
         except OutboundDeniedError:
@@ -197,6 +200,16 @@ class Matchers:
         except OutboundError:
             return RemoteCode.UNAVAILABLE, ()
         return RemoteCode.ANSWERED, _matches(matcher, found)
+
+
+def _read(matcher: RemoteMatcher, ask: Ask, answer: object) -> tuple[Found, ...]:
+    """What an answer says. Raises `BadAnswerError`, whatever its shape."""
+    try:
+        return _SERVICES[matcher.options.kind].read(matcher.options, ask, answer)
+    except (BadAnswerError, NotAnsweredError):
+        raise
+    except (ValueError, TypeError, LookupError, AttributeError, ArithmeticError) as error:
+        raise BadAnswerError from error
 
 
 def _unsendable(matcher: RemoteMatcher, item: RemoteItem) -> RemoteCode | None:

@@ -32,6 +32,7 @@ _ONE = sa.literal_column("1", sa.Integer)
 
 _list_id = sa.bindparam("of_list", type_=sa.Integer)
 _version = sa.bindparam("at_version", type_=sa.BigInteger)
+_by_source = sa.bindparam("by_source", type_=sa.Integer)
 _since = sa.bindparam("since_version", type_=sa.BigInteger)
 
 COLUMNS = (
@@ -209,11 +210,10 @@ def _update_from_staged() -> sa.Update:
     values["pdq_quality"] = sa.func.coalesce(
         new.pdq_quality, sa.case((old.pdq == new.pdq, old.pdq_quality))
     )
-    # What this operator found out stands against what a source says (a row with a time).
+    # What this operator found out stands against what a source says.
     found = old.state.in_([_NEGATIVE, _QUARANTINED])
-    values["state"] = sa.case(
-        (sa.and_(new.source_at.isnot(None), found), old.state), else_=values["state"]
-    )
+    said = sa.or_(new.source_at.isnot(None), _by_source == _ONE)
+    values["state"] = sa.case((sa.and_(said, found), old.state), else_=values["state"])
     changed = sa.or_(*(old[name].is_distinct_from(value) for name, value in values.items()))
     values["source_at"] = sa.func.coalesce(new.source_at, old.source_at)
     values["changed"] = _version

@@ -285,7 +285,8 @@ class _SqlImportSession:
         drops = plan.replace or plan.withdraw_older is not None
         whole = drops or not row.active + row.other
         before = {} if whole else count(connection, sql.COUNT_OF_STAGED, of_list)
-        updated = connection.execute(sql.UPDATE_FROM_STAGED, of_list).rowcount
+        by_source = {"by_source": int(plan.keeps_found)}
+        updated = connection.execute(sql.UPDATE_FROM_STAGED, of_list | by_source).rowcount
         if timed:
             connection.execute(sql.TOUCH_FROM_STAGED, of_list)
         added = connection.execute(

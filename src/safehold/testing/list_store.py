@@ -183,7 +183,7 @@ class MemoryListStore:
         for entry_id, draft in staged.items():
             old, at = entries.get(entry_id), times.get(entry_id)
             if old is None or _in_time(draft, old, at):
-                entries[entry_id] = _updated(draft, old)
+                entries[entry_id] = _updated(draft, old, by_source=plan.keeps_found)
                 (added if old is None else updated).add(entry_id)
                 if entries[entry_id] == old:
                     updated.discard(entry_id)
@@ -341,7 +341,7 @@ def _in_time(draft: EntryDraft, old: Entry, at: dt.datetime | None) -> bool:
     return draft.source_at == at and not stays
 
 
-def _updated(draft: EntryDraft, old: Entry | None) -> Entry:
+def _updated(draft: EntryDraft, old: Entry | None, *, by_source: bool) -> Entry:
     """Rule 3: the entry after an import that names it."""
     classification, state, quality = draft.classification, draft.state, draft.pdq_quality
     if old is not None:
@@ -349,7 +349,7 @@ def _updated(draft: EntryDraft, old: Entry | None) -> Entry:
             classification = old.classification
         if state is None and old.state is not EntryState.WITHDRAWN:
             state = old.state
-        if draft.source_at is not None and old.state in _FOUND_HERE:
+        if (by_source or draft.source_at is not None) and old.state in _FOUND_HERE:
             state = old.state
         if quality is None and draft.pdq is not None and draft.pdq == old.pdq:
             quality = old.pdq_quality

@@ -27,6 +27,10 @@ class ExchangeKind(enum.StrEnum):
     """What another Safehold has shared: a feed that is signed by it and sealed to this home."""
 
 
+PAGE_BYTES = 8 * 1024 * 1024
+"""Longest page of an exchange of many pages: taken apart it needs thirty times as much memory."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExchangeOptions:
     """One exchange, a table `[exchanges.NAME]` of the settings. It needs `kind`.
@@ -51,7 +55,7 @@ class ExchangeOptions:
         format: of a feed: `csv`, `jsonl` or `lines`; empty to tell by its content.
         digest_type: of a feed of one digest a line: `md5`, `sha1`, `sha256` or `pdq`; empty to
             tell by length.
-        max_bytes: longest page, or largest file of a feed.
+        max_bytes: largest file of a feed; longest page, but never more than `PAGE_BYTES`.
         timeout_seconds: time for one call.
         max_withdrawn_share: largest share of the active entries that one run of a feed may
             withdraw.

@@ -28,6 +28,7 @@ from urllib.parse import unquote, urlencode, urlsplit
 from safehold.lists.exchanges import ncmec_xml
 from safehold.lists.exchanges.authorization import basic
 from safehold.lists.exchanges.model import (
+    PAGE_BYTES,
     Credentials,
     ExchangeOptions,
     ExchangeSettingsError,
@@ -131,7 +132,7 @@ class Ncmec:
             "GET",
             self._headers,
             timeout_seconds=self._options.timeout_seconds,
-            max_answer_bytes=self._options.max_bytes,
+            max_answer_bytes=min(self._options.max_bytes, PAGE_BYTES),
         )
 
     def read(self, cursor: str, reply: Reply) -> Page:

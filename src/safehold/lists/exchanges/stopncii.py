@@ -18,6 +18,7 @@ from urllib.parse import urlencode
 
 from safehold.lists.exchanges import documents
 from safehold.lists.exchanges.model import (
+    PAGE_BYTES,
     Credentials,
     ExchangeOptions,
     ExchangeSettingsError,
@@ -41,7 +42,7 @@ FIRST = 10
 _COLUMNS: Mapping[str, str] = {"ImagePDQ": "pdq", "VideoMD5": "md5"}
 _NOT_USED = frozenset({"VideoTMK", "Text", "URL"})
 _GONE = frozenset({"Withdrawn", "Deleted"})
-_LONGEST_TOKEN = 2_048
+_LONGEST_TOKEN = 1_500
 
 
 class StopNcii:
@@ -87,7 +88,7 @@ class StopNcii:
             "GET",
             self._headers,
             timeout_seconds=self._options.timeout_seconds,
-            max_answer_bytes=self._options.max_bytes,
+            max_answer_bytes=min(self._options.max_bytes, PAGE_BYTES),
         )
 
     def read(self, cursor: str, reply: Reply) -> Page:
@@ -105,7 +106,8 @@ class StopNcii:
                 statements.append(_until(statement, place.get("until")))
         if answer["hasMoreRecords"]:
             token = documents.text(answer.get("nextPageToken"))
-            if not token or len(token) > _LONGEST_TOKEN:
+            plain = token.isascii() and token.isprintable()
+            if not token or not plain or len(token) > _LONGEST_TOKEN:
                 raise PageDamagedError
             if token == place.get("token"):
                 raise PageAddressError

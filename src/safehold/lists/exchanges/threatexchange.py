@@ -3,7 +3,9 @@
 Updates come in the order of their last change. One that is to be deleted, or that shows no
 opinion any more, withdraws; so does one of which every opinion says that it is harmless. The
 token goes in a header, never in an address, and is taken out of the addresses of further pages
-before these are remembered.
+before these are remembered. No time counts that is later than the run: one that lies far ahead, by
+mistake, would hide all that comes after it. Runs begin a little before the checkpoint. A run that
+asks for everything withdraws what it does not name.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit
 from safehold.lists.exchanges import documents
 from safehold.lists.exchanges.authorization import bearer
 from safehold.lists.exchanges.model import (
+    PAGE_BYTES,
     Credentials,
     ExchangeOptions,
     ExchangeRefusedError,
@@ -53,14 +56,23 @@ _BUSY = frozenset({1, 2, 4, 17, 32, 341, 613})
 """Codes of errors of the Graph API that pass: throttling and its own trouble."""
 
 _REFUSED = frozenset({10, 102, 190, 200})
-_LONGEST_QUERY = 3_000
+_LONGEST_QUERY = 1_900
+OVERLAP = 600
+"""By how much a run begins before the checkpoint, in seconds."""
+
+_NOT_USED = frozenset(
+    f"HASH_{kind}"
+    for kind in ("PHOTODNA", "TMK", "TEXT_TLSH", "PDQ_OCR", "URL_MD5", "VPDQ", "SSDEEP", "UNKNOWN")
+) | frozenset({"TEXT_STRING", "URI", "RAW_URI_REGEX", "DOMAIN", "IP_ADDRESS", "EMAIL_ADDRESS"})
+"""Types of indicators that are no digests of this program, as they are counted by name."""
 
 
 class ThreatExchange:
     """See `interface.Exchange`.
 
     A cursor has `since`, the checkpoint in seconds since 1970; `asked`, when the run began; and
-    within a run `query` of the page and `max`, the latest change seen.
+    within a run `query` of the page, `max`, the latest change seen, and `whole` where everything
+    is asked for.
     """
 
     def __init__(self, base: str, token: str, options: ExchangeOptions) -> None:
@@ -72,24 +84,25 @@ class ThreatExchange:
         """The first page of all that changed since the checkpoint."""
         place = json.loads(checkpoint) if checkpoint else {}
         asked = int(now.timestamp())
-        since = place.get("since", 0)
-        if place and asked - place["asked"] > FORGOTTEN.total_seconds():
-            since = 0
-        elif not place and self._options.first_days:
+        if place and asked - place["asked"] <= FORGOTTEN.total_seconds():
+            return json.dumps({"since": place["since"], "asked": asked})
+        if not place and self._options.first_days:
             since = int((now - dt.timedelta(days=self._options.first_days)).timestamp())
-        return json.dumps({"since": max(0, since), "asked": asked})
+            return json.dumps({"since": max(0, since), "asked": asked})
+        return json.dumps({"since": 0, "asked": asked, "whole": True})
 
     def restart(self, cursor: str, now: dt.datetime) -> str:
         """The first page of the same."""
         place = json.loads(cursor)
-        return json.dumps({"since": place["since"], "asked": int(now.timestamp())})
+        whole = {"whole": True} if place.get("whole") else {}
+        return json.dumps({"since": place["since"], "asked": int(now.timestamp()), **whole})
 
     def call(self, cursor: str) -> Call:
         """Ask for a page."""
         place = json.loads(cursor)
         query = place.get("query") or urlencode(
             {
-                "start_time": place["since"],
+                "start_time": max(0, place["since"] - OVERLAP),
                 "limit": self._options.page_rows or PAGE_ROWS,
                 "fields": _FIELDS,
             }
@@ -101,7 +114,7 @@ class ThreatExchange:
             timeout_seconds=self._options.timeout_seconds,
             # Its errors tell in their bodies what they are.
             accept_errors=True,
-            max_answer_bytes=self._options.max_bytes,
+            max_answer_bytes=min(self._options.max_bytes, PAGE_BYTES),
         )
 
     def read(self, cursor: str, reply: Reply) -> Page:
@@ -117,12 +130,14 @@ class ThreatExchange:
         faults: Counter[str] = Counter()
         statements = []
         latest = place.get("max", place["since"])
+        began = dt.datetime.fromtimestamp(place["asked"], dt.UTC)
         for update in updates:
             statement = _statement(update, unusable, faults)
             if statement is not None:
-                statements.append(statement)
                 assert statement.source_at is not None
-                latest = max(latest, int(statement.source_at.timestamp()))
+                at = min(statement.source_at, began)
+                statements.append(statement._replace(source_at=at))
+                latest = max(latest, int(at.timestamp()))
         paging = answer.get("paging")
         following = documents.text(paging.get("next")) if isinstance(paging, dict) else ""
         if following:
@@ -132,7 +147,8 @@ class ThreatExchange:
             after = {**place, "query": query, "max": latest}
         else:
             after = {"since": latest, "asked": place["asked"]}
-        return Page(tuple(statements), json.dumps(after), not following, unusable, faults)
+        whole, last = bool(place.get("whole")), not following
+        return Page(tuple(statements), json.dumps(after), last, unusable, faults, whole)
 
     def refusal(self, cursor: str, status: int) -> Refusal:
         """Errors are replies here; what is none is tried again."""
@@ -148,9 +164,12 @@ class ThreatExchange:
 
     def _query(self, following: str) -> str:
         """The query of a further page, without the token."""
-        own, other = urlsplit(self._url), urlsplit(following)
-        same = (other.scheme, other.netloc, other.path.rstrip("/"))
-        query = urlencode([(n, v) for n, v in parse_qsl(other.query) if n != "access_token"])
+        try:
+            own, other = urlsplit(self._url), urlsplit(following)
+            same = (other.scheme, other.netloc, other.path.rstrip("/"))
+            query = urlencode([(n, v) for n, v in parse_qsl(other.query) if n != "access_token"])
+        except ValueError as error:
+            raise PageAddressError from error
         if same != (own.scheme, own.netloc, own.path) or len(query) > _LONGEST_QUERY:
             raise PageAddressError
         return query
@@ -181,12 +200,13 @@ def _statement(update: Any, unusable: Counter[str], faults: Counter[str]) -> Sta
         return None
     column = _COLUMNS.get(kind)
     if column is None:
-        word = (
-            kind.lower() if kind.isascii() and kind.isidentifier() and len(kind) < 40 else "other"
-        )
-        unusable[f"{word}_not_usable"] += 1
+        # Codes are a few known words, whatever an answer names its kinds.
+        unusable[f"{kind.lower() if kind in _NOT_USED else 'other'}_not_usable"] += 1
         return None
     opinions = _opinions(update.get("descriptors"))
+    if opinions is None:
+        faults["row_malformed"] += 1
+        return None
     harmless = bool(opinions) and all(said == "NON_MALICIOUS" for said, _ in opinions)
     row = dict.fromkeys(COLUMNS, "") | {"id": own}
     if update.get("should_delete") is True or not opinions or harmless:
@@ -197,20 +217,21 @@ def _statement(update: Any, unusable: Counter[str], faults: Counter[str]) -> Sta
     return Statement(tuple(row.values()), at)
 
 
-def _opinions(descriptors: Any) -> list[tuple[str, list[str]]]:
-    """Status and tags of each opinion."""
+def _opinions(descriptors: Any) -> list[tuple[str, list[str]]] | None:
+    """Status and tags of each opinion; None where it cannot be told whether there are any."""
+    if descriptors is None:
+        return []
     data = descriptors.get("data") if isinstance(descriptors, dict) else None
-    found = []
-    for one in data if isinstance(data, list) else []:
-        if isinstance(one, dict):
-            found.append((documents.text(one.get("status")), _tags(one.get("tags"))))
-    return found
+    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
+        return None
+    return [(documents.text(one.get("status")), _tags(one.get("tags"))) for one in data]
 
 
 def _tags(tags: Any) -> list[str]:
     if isinstance(tags, dict):
         inner = tags.get("data")
-        tags = [t.get("text") for t in inner if isinstance(t, dict)] if inner else []
+        known = inner if isinstance(inner, list) else []
+        tags = [t.get("text") for t in known if isinstance(t, dict)]
     words = [documents.text(tag) for tag in tags] if isinstance(tags, list) else []
     return sorted(w for w in words if w.isprintable() and 0 < len(w) <= MAX_CLASSIFICATION)
 

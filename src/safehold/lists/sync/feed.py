@@ -105,6 +105,7 @@ class Web:
             accept_unchanged=bool(mark),
             into=into,
             max_answer_bytes=self.options.max_bytes,
+            needs_end=True,
         )
         reply = self.send(call)
         if reply.status == UNCHANGED:

@@ -10,8 +10,9 @@ The rules:
    may come in any order, twice, or again after a restart.
 3. What is busy or fails on the way is asked again, later each time, as `SyncOptions` says. A page
    that stays damaged is asked for in parts (`narrow`), and what stays damaged then is passed over
-   and counted, if it is known where to go on. A page whose address is no longer good begins the
-   run again from its checkpoint.
+   and counted, if it is known where to go on. A page whose address is no longer good, or cannot
+   be made, begins the run again from its checkpoint; a page that leads to an address that cannot
+   be is not taken.
 4. A row that cannot be read is left out and counted; the rest goes on.
 5. A run that fails leaves its cursor where it is. The list is confirmed as current (as of the
    moment when the run began) only when a run has finished.
@@ -54,7 +55,13 @@ from safehold.lists.sync.model import (
 )
 from safehold.lists.sync.owners import check_owner
 from safehold.lists.sync.rows import Rows, rows_of
-from safehold.outbound.model import Call, OutboundError, OutboundTooLongError, Reply
+from safehold.outbound.model import (
+    MAX_URL,
+    Call,
+    OutboundError,
+    OutboundTooLongError,
+    Reply,
+)
 
 MAX_CURSOR = 4_096
 """Longest cursor, in characters."""
@@ -159,6 +166,9 @@ _EXPECTED = (
 )
 """What a run may end with; anything else is this machine's own fault."""
 
+_UNFORESEEN = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What a shape of an answer that nobody thought of may lead to."""
+
 
 class _Run:
     """One run. For one thread."""
@@ -240,6 +250,8 @@ class _Run:
         """Write a page, and the state behind it, in one transaction."""
         now, source = self._parts.clock.now(), self._source
         assert state.began is not None
+        if not page.finished and not self._leads_on(page.cursor):
+            raise PageAddressError
         rows = rows_of(page.statements, self._parts.checker, state.began, timed=not page.replaces)
         after = replace(state, cursor=page.cursor, counts=_counts(state.counts, page, rows))
         after = replace(after, number=state.number + 1)
@@ -273,10 +285,27 @@ class _Run:
     def _fetch(self, cursor: str) -> Page:
         """A page, asked for as often as the options allow."""
         exchange, send = self._source.exchange, self._parts.send
-        return self._asking.until(
-            lambda: exchange.read(cursor, send(exchange.call(cursor))),
-            lambda status: exchange.refusal(cursor, status),
-        )
+
+        def fetch() -> Page:
+            try:
+                call = exchange.call(cursor)
+            except _UNFORESEEN as error:
+                raise PageExpiredError from error
+            reply = send(call)
+            try:
+                return exchange.read(cursor, reply)
+            except _UNFORESEEN as error:
+                raise PageDamagedError from error
+
+        return self._asking.until(fetch, lambda status: exchange.refusal(cursor, status))
+
+    def _leads_on(self, cursor: str) -> bool:
+        """Whether the next page can be asked for."""
+        try:
+            url = self._source.exchange.call(cursor).url
+        except _UNFORESEEN:
+            return False
+        return len(cursor) <= MAX_CURSOR and len(url) <= MAX_URL
 
     def _save(self, state: SyncState) -> SyncState:
         state = replace(state, number=state.number + 1)

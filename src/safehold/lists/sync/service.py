@@ -23,7 +23,7 @@ from safehold.lists.sync import feed as feeds
 from safehold.lists.sync.asking import Asking, SyncOptions
 from safehold.lists.sync.machine import Source, Synchroniser, SyncParts, Told, never
 from safehold.lists.sync.model import SyncState
-from safehold.lists.sync.owners import Bound, source_of
+from safehold.lists.sync.owners import Bound, check_owner, source_of
 
 FILE = "file://"
 BUCKET = "s3://"
@@ -142,6 +142,7 @@ class SyncService:
         exchange = Bound(registry.exchange(kind, options, credentials), source_of(options))
         if full and standing.state is not None:
             state = standing.state
+            check_owner(self._parts.lists, standing.list_name, kind.value, state)
             fresh = replace(state, number=state.number + 1, cursor="", began=None)
             self._parts.syncs.save(fresh)
         source = Source(

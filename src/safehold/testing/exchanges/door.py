@@ -49,6 +49,7 @@ class Fault:
         cut: bytes of the body that are sent though all are announced; None for all.
         chop: bytes of the body that are kept, as if it were all of it; None for all.
         body: sent in place of the right one.
+        endless: whether no length is announced: that the connection ends is all that ends it.
         hang: seconds that pass before the answer; less where the server stops.
     """
 
@@ -58,6 +59,7 @@ class Fault:
     chop: int | None = None
     body: bytes | None = None
     hang: float = 0.0
+    endless: bool = False
 
 
 class _Server(ThreadingHTTPServer):
@@ -141,12 +143,12 @@ class Door:
                 self.send_response(answer.status)
                 for name, value in answer.headers.items():
                     self.send_header(name, value)
-                if answer.status != 304:
+                if answer.status != 304 and not fault.endless:
                     self.send_header("content-length", str(len(answer.body)))
                 self.end_headers()
                 body = answer.body if fault.cut is None else answer.body[: fault.cut]
                 self.wfile.write(body)
-                self.close_connection = fault.cut is not None
+                self.close_connection = fault.cut is not None or fault.endless
 
             do_GET = do_PUT = do_POST = _any  # noqa: N815 - the base class names them so
 

@@ -66,6 +66,9 @@ class SyncList:
         except SafeholdError as error:
             self._look(error.code)
             raise
+        except Exception as error:
+            self._look(type(error).__name__)
+            raise
         counts = counts_of(state)
         if any(counts[word] for word in ("added", "updated", "withdrawn")):
             self._tell(state.list_name, counts)
