@@ -329,13 +329,12 @@ def test_waiting_for_a_place_counts_and_a_slow_matcher_times_out(shield: Arachni
     assert all(said.is_missing for [said] in answers)
 
 
-@pytest.mark.parametrize(("per_minute", "code"), [(0, RemoteCode.TIMEOUT), (1, None)])
+@pytest.mark.parametrize(("per_minute", "most"), [(0, 2), (1, 1)])
 def test_no_more_items_are_read_than_there_are_places_and_budget(
-    shield: ArachnidDoor, per_minute: int, code: RemoteCode | None
+    shield: ArachnidDoor, per_minute: int, most: int
 ) -> None:
     shield.go.clear()
-    options: dict[str, object] = {"max_concurrent": 2, "per_minute": per_minute}
-    matcher = by_arachnid(shield, send="picture", timeout_seconds=0.4, **options)
+    matcher = by_arachnid(shield, send="picture", max_concurrent=2, per_minute=per_minute)
     reads = 0
 
     async def read() -> bytes:
@@ -343,19 +342,24 @@ def test_no_more_items_are_read_than_there_are_places_and_budget(
         reads += 1
         return PICTURE
 
-    async def main() -> list[tuple[Answered, ...]]:
+    async def main() -> list[RemoteCode]:
         async with Outbound(LOOPBACK, tls=False) as way_out:
-            matchers = Matchers([matcher], way_out, FLOOR)
+            matchers = Matchers([matcher], way_out, FLOOR, lambda: 0.0)
             some = [replace(item(), read=read) for _ in range(9)]
-            return await asyncio.gather(*(matchers.ask(one, ["shield"]) for one in some))
+            asked = [asyncio.create_task(matchers.ask(one, ["shield"])) for one in some]
+            while reads < most:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.1)  # others would read now
+            before = reads
+            shield.go.set()
+            codes = [(await one)[0].code for one in asked]
+            assert before == most
+            return codes
 
-    try:
-        answers = asyncio.run(main())
-    finally:
-        shield.go.set()
-    assert reads <= (1 if per_minute else 2)
-    expected = {RemoteCode.TIMEOUT} | (set() if code else {RemoteCode.OVER_BUDGET})
-    assert {said.code for [said] in answers} == expected
+    expected = [RemoteCode.ANSWERED] * 9
+    if per_minute:
+        expected[1:] = [RemoteCode.OVER_BUDGET] * 8
+    assert asyncio.run(main()) == expected
 
 
 def test_a_budget_refuses_and_comes_back_with_time(shield: ArachnidDoor) -> None:
