@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from safehold.hashing.model import ExactDigests, SignalType, VariantDigests
+from safehold.matching import snapshot as snapshots
 from safehold.matching.changed import BANDED_FROM, ChangedList
 from safehold.matching.errors import SnapshotClosedError
 from safehold.matching.interface import OpenList, SnapshotEntry
@@ -127,7 +128,11 @@ def test_it_matches_as_a_whole_snapshot_does(
         snapshot.close()
 
 
-def test_entries_are_found_by_their_ids(tmp_path: Path) -> None:
+@pytest.mark.parametrize("marked", [1, 7, 1_003, 4_096])
+def test_entries_are_found_by_their_ids(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, marked: int
+) -> None:
+    monkeypatch.setattr(snapshots, "_MARKED", marked)
     ids = [*sorted(f"e{n * 7 % 1000:04d}" for n in range(1000)), "é", "￮", "😀"]
     with opened(tmp_path, {i: SnapshotEntry(i, sha1=bytes(16)) for i in ids}, METADATA) as snapshot:
         assert snapshot.find(ids) == {i: n for n, i in enumerate(sorted(ids))}
