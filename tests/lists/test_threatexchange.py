@@ -153,7 +153,7 @@ def test_what_is_told_late_within_the_overlap_is_not_missed(house: House) -> Non
     # Of the moment before the last one, and told only now.
     house.door.put("5", "HASH_SHA1", sha1(5), "MALICIOUS")
     at = house.door.updates["1"]["last_updated"]
-    house.door.updates["5"]["last_updated"] = int(at) - 60
+    house.door.updates["5"]["last_updated"] = int(at) - 5
     house.later(hours=1)
     house.run(house.exchange)
     assert "5" in house.active()

@@ -57,7 +57,7 @@ _BUSY = frozenset({1, 2, 4, 17, 32, 341, 613})
 
 _REFUSED = frozenset({10, 102, 190, 200})
 _LONGEST_QUERY = 1_900
-OVERLAP = 600
+OVERLAP = 10
 """By how much a run begins before the checkpoint, in seconds."""
 
 _NOT_USED = frozenset(
