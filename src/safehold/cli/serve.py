@@ -55,10 +55,12 @@ def serve(
     the calls that are under way are answered.
     """
     from safehold.cli.console import note
+    from safehold.engine.memory import keep_few_heaps
     from safehold.runtime.listening import Binding
     from safehold.server.compose import server_parts
     from safehold.server.serve import HttpServer
 
+    keep_few_heaps()
     with open_service(context, home, workers=workers) as runtime:
         binding = Binding(host, port, behind_proxy, tls_certificate, tls_key)
         server = HttpServer(server_parts(runtime), binding)

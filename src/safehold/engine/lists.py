@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from safehold.engine.errors import ListsUnavailableError
+from safehold.engine.memory import give_back
 from safehold.engine.openings import Openings
 from safehold.engine.ports import ListSource
 from safehold.errors import SafeholdError
@@ -256,6 +257,7 @@ class ListWatch:
         for name, one in snapshots.items():
             if old is None or one is not old.snapshots.get(name):
                 one.preload()
+        give_back()
 
     def _close_unused(self) -> None:
         # Sets are closed in order: a younger one may use what an older one leaves to it.
