@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime as dt
+import gc
 import stat
 import sys
 import threading
@@ -261,6 +262,28 @@ def test_closing_while_others_read_gives_them_no_other_error(
         sys.setswitchinterval(before)
     assert len(errors) == 120
     assert {type(error) for error in errors} == {SnapshotClosedError}
+
+
+def test_a_map_goes_with_the_last_search_that_reads_it(tmp_path: Path) -> None:
+    """And does not stay until cycles of objects are collected: it may be a gigabyte."""
+    path = write(tmp_path / "s", entries(400))
+
+    def is_mapped() -> bool:
+        return str(path) in Path("/proc/self/maps").read_text()
+
+    snapshot = Snapshot.open(path, KEY)
+    gc.disable()
+    try:
+        reading = snapshot._body
+        assert reading is not None
+        snapshot.close()
+        assert is_mapped()
+        assert reading.index.hash_of(0)
+        del reading
+        assert not is_mapped()
+    finally:
+        gc.enable()
+    del snapshot
 
 
 def test_metadata_is_bounded_and_zoned(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, cast
@@ -180,9 +181,13 @@ class FakeSnapshot:
     def __init__(self, name: str, version: int) -> None:
         self.metadata = type("M", (), {"extra": {"version": version}, "list_name": name})()
         self.open = True
+        self.preloading = threading.Event()
+        self.may_end = threading.Event()
+        self.may_end.set()
 
     def preload(self) -> None:
-        assert self.open
+        self.preloading.set()
+        assert self.may_end.wait(30)
 
     def close(self) -> None:
         assert self.open
@@ -196,6 +201,7 @@ class FakeLists:
         self.versions: dict[str, int] = {}
         self.broken: set[str] = set()
         self.opened: list[FakeSnapshot] = []
+        self.held = False
 
     def show(self) -> list[ListInfo]:
         now = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -209,6 +215,8 @@ class FakeLists:
         if set(names) & self.broken:
             raise SnapshotMissingError
         made = [FakeSnapshot(name, self.versions[name]) for name in names]
+        for one in made if self.held else ():
+            one.may_end.clear()
         self.opened += made
         return tuple(cast("list[Snapshot]", made))
 
@@ -220,14 +228,26 @@ class FakeLists:
 
 
 class FakeScreening:
+    """Tells which snapshots were looked into."""
+
+    def __init__(self, snapshots: Sequence[Any], looked: list[Any]) -> None:
+        self._snapshots = snapshots
+        self._looked = looked
+
     def judge(self, examinations: Sequence[Any]) -> list[Any]:
+        self._looked += self._snapshots
         return []
 
 
-def watch(lists: FakeLists) -> ListWatch:
+def watch(lists: FakeLists, looked: list[Any] | None = None) -> ListWatch:
     import io
 
-    return ListWatch(lists, lambda _: cast("Screening", FakeScreening()), json_log(io.StringIO()))
+    seen = looked if looked is not None else []
+    return ListWatch(
+        lists,
+        lambda snapshots: cast("Screening", FakeScreening(snapshots, seen)),
+        json_log(io.StringIO()),
+    )
 
 
 def test_lists_are_opened_once_for_each_version() -> None:
@@ -248,6 +268,42 @@ def test_lists_are_opened_once_for_each_version() -> None:
     assert [s.open for s in lists.opened] == [False, False, True]
     watched.close()
     assert not any(s.open for s in lists.opened)
+
+
+def test_only_a_list_that_was_not_open_is_looked_into_before_it_is_used() -> None:
+    """Looking into a new version beside the old one would take the memory of both."""
+    lists = FakeLists()
+    looked: list[Any] = []
+    lists.versions = {"a": 1}
+    watched = watch(lists, looked)
+    watched.refresh()
+    assert looked == lists.opened[:1]
+    lists.versions = {"a": 2, "b": 1}
+    watched.refresh()
+    assert [(s.metadata.list_name, s.metadata.extra["version"]) for s in looked] == [
+        ("a", 1),
+        ("b", 1),
+    ]
+    watched.close()
+
+
+def test_what_changes_next_does_not_wait_until_a_new_version_is_in_memory() -> None:
+    lists = FakeLists()
+    lists.versions = {"a": 1}
+    watched = watch(lists)
+    watched.refresh()
+    assert lists.opened[0].preloading.is_set()
+    lists.held = True
+    lists.versions = {"a": 2}
+    assert watched.refresh()
+    assert lists.opened[1].preloading.wait(30)
+    lists.versions = {"a": 3}
+    assert watched.refresh()
+    assert watched.current is not None
+    assert watched.current.versions == {"a": 3}
+    for one in lists.opened:
+        one.may_end.set()
+    watched.close()
 
 
 def test_lists_stay_open_while_they_are_used() -> None:

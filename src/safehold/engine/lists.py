@@ -238,8 +238,8 @@ class ListWatch:
     def _take(self, infos: Sequence[ListInfo], opened: _Opened) -> None:
         snapshots = opened.snapshots
         screening = self._screening(list(snapshots.values()))
-        _prime(screening)
         before = self._generation.lists.updated if self._generation is not None else {}
+        self._prime(snapshots)
         updated = {str(i.name): i.confirmed for i in infos if str(i.name) not in opened.behind}
         updated |= {n: at for n, at in before.items() if n in opened.behind - opened.failed}
         versions = {name: _version(snapshot) for name, snapshot in snapshots.items()}
@@ -254,10 +254,25 @@ class ListWatch:
         self._log.info("lists_opened", lists=len(snapshots), failed=len(opened.failed))
         self._close_unused()
         # Only now: two versions of a long list in memory at once would be twice as much.
-        for name, one in snapshots.items():
-            if old is None or one is not old.snapshots.get(name):
-                one.preload()
-        give_back()
+        changed = [s for n, s in snapshots.items() if old is None or s is not old.snapshots.get(n)]
+        if old is None:
+            _preload(changed)
+        else:
+            # What changes in the next seconds does not wait for it.
+            threading.Thread(
+                target=_preload, args=(changed,), name="list-preload", daemon=True
+            ).start()
+
+    def _prime(self, snapshots: Mapping[str, OpenList]) -> None:
+        """Load the kernels of matching before the first caller waits for them.
+
+        Not for lists that were open before: theirs are loaded, and looking into a new version
+        beside the old one would take as much memory again.
+        """
+        before = self._generation.snapshots if self._generation is not None else {}
+        new = [snapshot for name, snapshot in snapshots.items() if name not in before]
+        if new:
+            _match_once(self._screening(new))
 
     def _close_unused(self) -> None:
         # Sets are closed in order: a younger one may use what an older one leaves to it.
@@ -274,9 +289,15 @@ def _version(snapshot: OpenList) -> int:
     return version if isinstance(version, int) else 0
 
 
-def _prime(screening: Screening) -> None:
-    """Load the kernels of matching before the first caller waits for them."""
+def _match_once(screening: Screening) -> None:
     hashes = tuple(bytes([7 * i + 1]) * PDQ_BYTES for i in range(len(Orientation)))
     variant = VariantDigests("as_stored", 100, hashes)
     exact = ExactDigests(bytes(16), bytes(20), bytes(32), 0)
     screening.judge([Examination(exact, variants=(variant,))])
+
+
+def _preload(opened: Sequence[OpenList]) -> None:
+    """Bring lists into memory that were opened, and give back what their forerunners had."""
+    for one in opened:
+        one.preload()
+    give_back()

@@ -145,6 +145,9 @@ class MappedFile:
             if self._users:
                 return
         os.close(self._descriptor)
-        # Where a search in another thread still reads, the map goes with its last array.
+        # Where a search in another thread still reads, the map goes with its last array: this
+        # object must not hold it, which may live on until cycles are collected.
+        mapped = self.mapped
+        del self.mapped
         with contextlib.suppress(BufferError):
-            self.mapped.close()
+            mapped.close()

@@ -17,7 +17,7 @@ import enum
 import itertools
 import threading
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
 from types import TracebackType
@@ -262,8 +262,7 @@ class Snapshot:
             return bytes(ids[ends[number - 1] if number else 0 : ends[number]])
 
         if self._marks is None:
-            self._marks = [id_of(number) for number in range(0, self.entry_count, _MARKED)]
-            self._release_names()
+            self._marks = self._read_marks(id_of)
         found: dict[str, int] = {}
         places = range(self.entry_count)
         for count, entry_id in enumerate(sorted(entry_ids), 1):
@@ -280,6 +279,15 @@ class Snapshot:
         if entry_ids:
             self._release_names()
         return found
+
+    def _read_marks(self, id_of: Callable[[int], bytes]) -> list[bytes]:
+        marks = []
+        for count, number in enumerate(range(0, self.entry_count, _MARKED), 1):
+            marks.append(id_of(number))
+            if count % _FOUND_AT_ONCE == 0:
+                self._release_names()
+        self._release_names()
+        return marks
 
     def _release_names(self) -> None:
         """Keep no pages of these: read here and there, they would be all of them in the end."""
