@@ -49,7 +49,7 @@ class ServerOptions:
     max_connections: int = 1024
     service_share: float = 0.5
     retry_after_seconds: int = 2
-    list_refresh_seconds: float = 1.0
+    list_refresh_seconds: float = 0.5
     shutdown_seconds: float = 20.0
     digests_pdq: bool = False
     canary_max_age_hours: float = 0.0

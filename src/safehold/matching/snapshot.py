@@ -45,11 +45,10 @@ _SEARCHED = ("_keys", "pdq_hashes", "band_offsets", "band_rows", "band_signature
 _NAMED = ("entry_id_ends", "entry_ids", "entry_classes", "entry_pdq_rows", "pdq_entries")
 """Sections that are read where matches are told: seldom, and all over them."""
 
-_NAMED_AT_ONCE = 32
+_NAMED_AT_ONCE = 4
 """Matches that are told until the pages of these sections are given back."""
 
-
-_FOUND_AT_ONCE = 256
+_FOUND_AT_ONCE = 64
 """Ids that are looked up until then."""
 
 _MARKED = 4_096
